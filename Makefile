@@ -1,0 +1,61 @@
+# The first commands of a fresh clone: `make run` opens the chat, `make test` runs the tests.
+# `make help` lists the rest.
+
+# The first of these that runs, is recent enough and can make an environment (a pyenv shim may do none of it).
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
+  $$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The browser of the tests must be there under CI; elsewhere a test that lacks it says how to install it.
+export GRADIO_ANALYTICS_ENABLED := False
+
+.DEFAULT_GOAL := help
+.PHONY: help run index test check lint format bench clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+
+run: $(VENV)/.installed  ## install, build the index if it is missing or stale, open the chat on http://127.0.0.1:7860
+	@$(BIN)/wellcited index
+	@$(BIN)/wellcited serve
+
+index: $(VENV)/.installed  ## build the index from corpus/
+	@$(BIN)/wellcited index
+
+test: $(VENV)/.installed-dev  ## run all tests
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: lint test  ## format, lint, types, import contract, tests
+
+lint: $(VENV)/.installed-dev  ## everything of check but the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev  ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev  ## measure start, memory, latency and answers beside plain sentence-transformers + FAISS
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/run.py
+
+clean:  ## remove the environment and the built index
+	rm -rf $(VENV) index/builds index/CURRENT
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "wellcited needs Python 3.11 or newer with its venv module \
+	(Debian: apt install python3-venv); if it is not on the PATH, name it: make run PYTHON=/path/to/python3"; exit 1; }
+	@echo "Creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing the pinned packages (a few minutes the first time)"
+	@$(INSTALL) --editable '.[all]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing the pinned packages and the tools (a few minutes the first time)"
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
