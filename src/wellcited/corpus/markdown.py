@@ -1,0 +1,151 @@
+"""A Markdown guide as plain text, with its structure and inline formatting as offsets into that text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from wellcited.datatypes import Block, BlockKind, Mark, MarkKind
+
+GAP = "\n\n"
+"""What stands between two blocks of the text."""
+
+_MARKS: dict[str, MarkKind] = {"strong": "strong", "em": "emphasis", "link": "link"}
+
+
+def parse_markdown(source: str) -> tuple[str, tuple[Block, ...]]:
+    """Return the words of `source` as text, and the blocks that point into it.
+
+    Reads CommonMark with tables. Raw HTML keeps its words and loses its tags; comments, scripts and styles are left
+    out; an image is told by its alternative text; a soft line break is a space.
+    """
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source)
+    return _Writer().write(tokens)
+
+
+@dataclass
+class _Writer:
+    pieces: list[str] = field(default_factory=list)
+    length: int = 0
+    blocks: list[Block] = field(default_factory=list)
+    lists: list[bool] = field(default_factory=list)
+    fresh_item: bool = False
+    row: list[str] | None = None
+
+    def write(self, tokens: Sequence[Token]) -> tuple[str, tuple[Block, ...]]:
+        heading_level = 0
+        for token in tokens:
+            match token.type:
+                case "bullet_list_open" | "ordered_list_open":
+                    self.lists.append(token.type == "ordered_list_open")
+                case "bullet_list_close" | "ordered_list_close":
+                    self.lists.pop()
+                case "list_item_open":
+                    self.fresh_item = True
+                case "list_item_close":
+                    self.fresh_item = False
+                case "heading_open":
+                    heading_level = int(token.tag[1:])
+                case "heading_close":
+                    heading_level = 0
+                case "tr_open":
+                    self.row = []
+                case "tr_close":
+                    cells, self.row = self.row or [], None
+                    self._block("row", " | ".join(cells))
+                case "fence" | "code_block":
+                    self._block("code", token.content.rstrip("\n"))
+                case "html_block":
+                    for paragraph in _words_of_html(token.content):
+                        self._block("paragraph", paragraph)
+                case "inline" if self.row is not None:
+                    self.row.append(_Inline().write(token.children or [])[0])
+                case "inline" if heading_level:
+                    self._inline("heading", token, level=heading_level)
+                case "inline" if self.fresh_item:
+                    self._inline("item", token, level=len(self.lists), ordered=self.lists[-1])
+                case "inline":
+                    self._inline("paragraph", token)
+        return "".join(self.pieces), tuple(self.blocks)
+
+    def _inline(self, kind: BlockKind, token: Token, level: int = 0, ordered: bool = False) -> None:
+        text, marks = _Inline().write(token.children or [])
+        self._block(kind, text, marks, level, ordered)
+
+    def _block(
+        self, kind: BlockKind, text: str, marks: Sequence[Mark] = (), level: int = 0, ordered: bool = False
+    ) -> None:
+        if not text.strip():
+            return
+        self.fresh_item = False
+        if self.pieces:
+            self.pieces.append(GAP)
+            self.length += len(GAP)
+        start = self.length
+        self.pieces.append(text)
+        self.length += len(text)
+        moved = tuple(mark.model_copy(update={"start": mark.start + start, "end": mark.end + start}) for mark in marks)
+        self.blocks.append(
+            Block(kind=kind, start=start, end=self.length, level=level, ordered=ordered, marks=moved),
+        )
+
+
+@dataclass
+class _Inline:
+    text: str = ""
+    marks: list[Mark] = field(default_factory=list)
+    open: list[tuple[MarkKind, int, str | None]] = field(default_factory=list)
+
+    def write(self, tokens: Sequence[Token]) -> tuple[str, list[Mark]]:
+        for token in tokens:
+            match token.type:
+                case "text" | "text_special":
+                    self.text += token.content
+                case "softbreak":
+                    self.text += " "
+                case "hardbreak":
+                    self.text += "\n"
+                case "code_inline":
+                    self.marks.append(Mark(kind="code", start=len(self.text), end=len(self.text) + len(token.content)))
+                    self.text += token.content
+                case "image":
+                    self.text += token.content
+                case "strong_open" | "em_open" | "link_open":
+                    href = token.attrGet("href")
+                    kind = _MARKS[token.type.removesuffix("_open")]
+                    self.open.append((kind, len(self.text), str(href) if href is not None else None))
+                case "strong_close" | "em_close" | "link_close":
+                    kind, start, href = self.open.pop()
+                    if start < len(self.text):
+                        self.marks.append(Mark(kind=kind, start=start, end=len(self.text), href=href))
+        return self.text, sorted(self.marks, key=lambda mark: (mark.start, -mark.end))
+
+
+class _Words(HTMLParser):
+    silent = ("script", "style", "template", "noscript")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.hidden += tag in self.silent
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden = max(0, self.hidden - (tag in self.silent))
+
+    def handle_data(self, data: str) -> None:
+        if not self.hidden:
+            self.words.append(data)
+
+
+def _words_of_html(source: str) -> list[str]:
+    parser = _Words()
+    parser.feed(source)
+    parser.close()
+    return [" ".join(part.split()) for part in "".join(parser.words).split("\n\n") if part.strip()]
