@@ -1,0 +1,242 @@
+"""The bundle on disk: everything that answering needs, written to the side, verified, made live in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from wellcited.datatypes import Document, Passage, Value
+from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
+
+FORMAT = 1
+CURRENT = "CURRENT"
+BUILDS = "builds"
+MANIFEST = "manifest.json"
+DOCUMENTS = "documents.jsonl"
+PASSAGES = "passages.jsonl"
+DENSE = "dense.faiss"
+LEXICAL = "lexical"
+ENCODER = "encoder"
+REPAIR = "run: wellcited index"
+
+_V = TypeVar("_V", bound=Value)
+
+
+class ModelInfo(Value):
+    """The model that embedded the passages: its name in the settings and the sha256 of its weights."""
+
+    name: str
+    digest: str
+    dimension: int
+
+
+class Counts(Value):
+    """How much of each the bundle holds."""
+
+    documents: int
+    passages: int
+    sentences: int
+    vectors: int
+
+
+class Manifest(BaseModel):
+    """What a build is made of: `source` is the digest of corpus and settings, `files` the sha256 of every file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int
+    id: str
+    source: str
+    model: ModelInfo
+    counts: Counts
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build in the index folder, its manifest read and its files known to be whole."""
+
+    folder: Path
+    manifest: Manifest
+
+    def documents(self) -> list[Document]:
+        """Return the guides, in the order of the corpus."""
+        return _read_lines(self.folder / DOCUMENTS, Document)
+
+    def passages(self) -> list[Passage]:
+        """Return the passages, in the order of the documents."""
+        return _read_lines(self.folder / PASSAGES, Passage)
+
+
+def current_id(index: Path) -> str | None:
+    """Return the id of the live build, or None where there is none."""
+    try:
+        return (index / CURRENT).read_text("utf-8").strip() or None
+    except OSError:
+        return None
+    except UnicodeDecodeError as error:
+        raise IndexDamaged(f"{index / CURRENT}: does not hold a build id; {REPAIR}") from error
+
+
+def open_build(index: Path, model: str | None = None) -> Build:
+    """Return the live build of `index`, every file of it verified against its digest.
+
+    Raises IndexMissing where nothing was built, IndexMismatch for another format version or, where `model` is given,
+    another model, and IndexDamaged for a file that is missing or changed.
+    """
+    build_id = current_id(index)
+    if build_id is None:
+        raise IndexMissing(f"{index}: there is no index here; {REPAIR} --index {index}")
+    folder = index / BUILDS / build_id
+    manifest = read_manifest(folder)
+    if model is not None and manifest.model.name != model:
+        raise IndexMismatch(
+            f"{folder}: was built with the model {manifest.model.name!r}, the settings want {model!r}; {REPAIR}"
+        )
+    if manifest.id != build_id:
+        raise IndexDamaged(f"{folder / MANIFEST}: names the build {manifest.id!r}, not {build_id!r}; {REPAIR}")
+    verify(folder, manifest)
+    return Build(folder, manifest)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of the build in `folder`. Raises IndexDamaged and IndexMismatch."""
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_bytes())
+        version = values["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IndexDamaged(f"{path}: cannot be read: {error}; {REPAIR}") from error
+    if version != FORMAT:
+        raise IndexMismatch(f"{path}: has format version {version!r}, this wellcited reads {FORMAT}; {REPAIR}")
+    seal = values.pop("seal", None)
+    if seal != _seal(values):
+        raise IndexDamaged(f"{path}: has changed since it was built; {REPAIR}")
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        raise IndexDamaged(f"{path}: is not a manifest: {error.errors()[0]['msg']}; {REPAIR}") from error
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Compare every file with its digest in the manifest. Raises IndexDamaged, naming the first that differs."""
+    for name, digest in manifest.files.items():
+        path = folder / name
+        try:
+            actual = sha256_of(path)
+        except OSError as error:
+            raise IndexDamaged(f"{path}: cannot be read: {error.strerror or error}; {REPAIR}") from error
+        if actual != digest:
+            raise IndexDamaged(f"{path}: has changed since it was built; {REPAIR}")
+
+
+@contextmanager
+def staging(index: Path, build_id: str) -> Iterator[Path]:
+    """Give an empty folder beside the builds to write into; it is gone afterwards unless `publish` has moved it."""
+    builds = index / BUILDS
+    builds.mkdir(parents=True, exist_ok=True)
+    folder = builds / f".{build_id}.{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(index: Path, staged: Path, build_id: str, source: str, model: ModelInfo, counts: Counts) -> Build:
+    """Seal the staged folder with its manifest, flush it to disk, move it in place and make it live."""
+    names = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file())
+    manifest = Manifest(
+        format=FORMAT,
+        id=build_id,
+        source=source,
+        model=model,
+        counts=counts,
+        files={name: sha256_of(staged / name) for name in names},
+    )
+    values = manifest.model_dump(mode="json")
+    (staged / MANIFEST).write_text(json.dumps({**values, "seal": _seal(values)}, indent=1), "utf-8")
+    for path in [*staged.rglob("*"), staged]:
+        _flush(path)
+    folder = index / BUILDS / build_id
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(staged, folder)
+    _flush(folder.parent)
+    make_current(index, build_id)
+    return Build(folder, manifest)
+
+
+def make_current(index: Path, build_id: str) -> None:
+    """Make `build_id` the live build, in one atomic step."""
+    temporary = index / f".{CURRENT}.{os.getpid()}"
+    temporary.write_text(build_id + "\n", "utf-8")
+    _flush(temporary)
+    os.replace(temporary, index / CURRENT)
+    _flush(index)
+
+
+def drop_other_builds(index: Path, keep: Iterable[str]) -> None:
+    """Remove every build, and every leftover of an interrupted one, but those in `keep`."""
+    for folder in (index / BUILDS).iterdir():
+        if folder.name not in set(keep):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_lines(path: Path, values: Sequence[Value]) -> None:
+    """Write one JSON object a line, the same bytes for the same values."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for value in values:
+            file.write(value.model_dump_json() + "\n")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put the files of the folder `source` into `target` too, sharing the disk space where the file system can."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        try:
+            os.link(path, target / path.name)
+        except OSError:
+            shutil.copy2(path, target / path.name)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(*values: object) -> str:
+    """Return the sha256, in hexadecimal, of the canonical JSON of `values`."""
+    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _seal(values: Mapping[str, object]) -> str:
+    return digest_of(values)
+
+
+def _read_lines(path: Path, kind: type[_V]) -> list[_V]:
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            return [kind.model_validate_json(line) for line in file]
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(f"{path}: cannot be read: {error}; {REPAIR}") from error
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The two searches behind retrieval: vectors (FAISS) and terms (BM25)."""
