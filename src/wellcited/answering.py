@@ -1,0 +1,132 @@
+"""Ranked sentences -> the quotes of an answer. Pure: no index, no model, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from wellcited.datatypes import Citation, Document, Hit, Passage, SentenceHit
+
+MARGIN = 1.0
+"""A sentence joins the answer where its score is within this of the best one's: e times less likely at the limit."""
+FURTHER_CHARS = 1400
+FURTHER_QUOTES = 8
+FRAGMENT_WORDS = 6
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One sentence of a passage that may be quoted."""
+
+    passage: Passage
+    sentence: SentenceHit
+
+    @property
+    def length(self) -> int:
+        """The number of characters of the quote."""
+        return self.sentence.end - self.sentence.start
+
+
+def ranked_quotes(hits: Iterable[Hit]) -> list[Quote]:
+    """Return every sentence of `hits`, the highest score first."""
+    quotes = [Quote(hit.passage, sentence) for hit in hits for sentence in hit.sentences]
+    return sorted(quotes, key=lambda found: -found.sentence.score)
+
+
+def choose(rankings: Sequence[Sequence[Quote]], max_sentences: int, max_chars: int) -> tuple[list[Quote], list[Quote]]:
+    """Return what an answer quotes and what follows it, from one ranking for each part of the question.
+
+    The best sentence of every part is quoted; others join while they are within MARGIN of the best of their part and
+    the answer stays within `max_sentences` and `max_chars`. The rest follows in the order of rank, up to
+    FURTHER_QUOTES and FURTHER_CHARS.
+    """
+    answer: list[Quote] = []
+    seen: set[tuple[str, int]] = set()
+
+    def take(found: Quote) -> None:
+        answer.append(found)
+        seen.add(_place(found))
+
+    for ranking in rankings:
+        first = next((found for found in ranking if _place(found) not in seen), None)
+        if first is not None and len(answer) < max_sentences:
+            take(first)
+    for found in _interleaved(rankings, MARGIN):
+        room = max_chars - sum(chosen.length for chosen in answer)
+        if _place(found) not in seen and len(answer) < max_sentences and found.length <= room:
+            take(found)
+
+    further: list[Quote] = []
+    room = FURTHER_CHARS
+    for found in _interleaved(rankings, None):
+        if _place(found) in seen or found.length > room:
+            continue
+        seen.add(_place(found))
+        further.append(found)
+        room -= found.length
+        if len(further) == FURTHER_QUOTES:
+            break
+    return answer, further
+
+
+def cite(quotes: Iterable[Quote], documents: Mapping[str, Document], first_number: int = 1) -> tuple[Citation, ...]:
+    """Return the citations of `quotes`, numbered from `first_number`."""
+    citations = []
+    for number, found in enumerate(quotes, start=first_number):
+        passage, start, end = found.passage, found.sentence.start, found.sentence.end
+        document = documents[passage.document_id]
+        text = document.text[start:end]
+        citations.append(
+            Citation(
+                number=number,
+                passage_id=passage.id,
+                document_id=document.id,
+                title=document.title,
+                headings=passage.headings,
+                quote=text,
+                start=start,
+                end=end,
+                url=passage_url(document.id, start, end, text),
+            )
+        )
+    return tuple(citations)
+
+
+def answer_text(citations: Iterable[Citation]) -> str:
+    """Return the quotes as one text, each on its line and followed by its number in brackets."""
+    return "\n".join(f"{' '.join(citation.quote.split())} [{citation.number}]" for citation in citations)
+
+
+def passage_url(document_id: str, start: int, end: int, text: str) -> str:
+    """Return the address, on this server, of the guide's page with `text` marked, and scrolled to by its words.
+
+    The text directive (`#:~:text=`) names the quote's first and last words, as the URL Fragment Text Directives
+    draft has it; browsers without it go to the element `cite`.
+    """
+    terms = text.split()
+    if len(terms) <= 2 * FRAGMENT_WORDS:
+        fragment = _encoded(" ".join(terms))
+    else:
+        first, last = terms[:FRAGMENT_WORDS], terms[-FRAGMENT_WORDS:]
+        fragment = f"{_encoded(' '.join(first))},{_encoded(' '.join(last))}"
+    return f"/guide/{quote(document_id, safe='')}?start={start}&end={end}#cite:~:text={fragment}"
+
+
+def _encoded(words: str) -> str:
+    return quote(words, safe="").replace("-", "%2D")
+
+
+def _place(found: Quote) -> tuple[str, int]:
+    return found.passage.document_id, found.sentence.start
+
+
+def _interleaved(rankings: Sequence[Sequence[Quote]], margin: float | None) -> Iterable[Quote]:
+    """Yield the next-best sentence of each part in turn, those within `margin` of the best of their part."""
+    longest = max((len(ranking) for ranking in rankings), default=0)
+    for rank in range(longest):
+        for ranking in rankings:
+            if rank < len(ranking) and (
+                margin is None or ranking[rank].sentence.score >= ranking[0].sentence.score - margin
+            ):
+                yield ranking[rank]

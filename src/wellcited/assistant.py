@@ -1,0 +1,200 @@
+"""Answer time: question and history -> triage -> retrieve -> compose -> Answer."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from wellcited import bundle, confidence, conversation
+from wellcited.answering import answer_text, choose, cite, ranked_quotes
+from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
+from wellcited.encoding import QueryEncoder
+from wellcited.errors import QuestionError
+from wellcited.retrieval import Evidence, Retriever, blend
+from wellcited.safety import Guardrail
+from wellcited.search.dense import DenseIndex
+from wellcited.search.lexical import LexicalIndex
+from wellcited.settings import Settings, load_settings
+from wellcited.smalltalk import reply_to
+
+NOT_COVERED = "The guide does not say."
+NEAREST_QUOTES = 3
+SUGGESTIONS = 3
+EXAMPLES = 4
+PART_WEIGHT = 0.65
+"""Of a compound question: how much a part counts by itself, the rest being the whole question."""
+WARM_UP = "What is this guide about?"
+
+
+class SafetyLayer(Protocol):
+    """What decides, before the guide is looked at, whether a conversation is one for a professional."""
+
+    @property
+    def rules_version(self) -> str: ...
+
+    def triage(self, question: str, history: Sequence[Message] = ()) -> Triage: ...
+
+
+class Assistant:
+    """Answers questions from one bundle; keeps nothing between two questions."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        retriever: Retriever,
+        guardrail: SafetyLayer,
+        bundle_id: str,
+        settings: Settings,
+    ) -> None:
+        self.documents: Mapping[str, Document] = {document.id: document for document in documents}
+        self.guardrail = guardrail
+        self.bundle_id = bundle_id
+        self._retriever = retriever
+        self._settings = settings
+
+    @classmethod
+    def open(cls, index: str | Path | None = None, settings: Settings | None = None) -> Assistant:
+        """Open the live build of `index`. Raises IndexMissing, IndexDamaged and IndexMismatch."""
+        settings = settings or load_settings()
+        build = bundle.open_build(Path(index if index is not None else settings.index), settings.model)
+        documents = build.documents()
+        retriever = Retriever(
+            documents,
+            build.passages(),
+            DenseIndex.open(build.folder / bundle.DENSE),
+            LexicalIndex.open(build.folder / bundle.LEXICAL),
+            QueryEncoder(build.folder / bundle.ENCODER),
+        )
+        guardrail = Guardrail.open(settings.emergency_numbers)
+        return cls(documents, retriever, guardrail, build.manifest.id, settings)
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """A few questions to begin with, from different parts of the guides: curated ones, else headings."""
+        labels = self._retriever.layout.labels
+        sections = self._retriever.layout.label_section
+        first: dict[int, str] = {}
+        for label, section in zip(labels, sections, strict=True):
+            if label.endswith("?"):
+                first.setdefault(int(section), label)
+        found = list(first.values()) or list(dict.fromkeys(labels))
+        step = max(1, len(found) // EXAMPLES)
+        return tuple(found[::step][:EXAMPLES])
+
+    def warm_up(self) -> None:
+        """Answer a question once, so that the first reader does not wait for what loads on first use."""
+        self._retriever.evidence(WARM_UP, self._retriever.encode([WARM_UP])[0])
+        self.guardrail.triage(WARM_UP)
+
+    def ask(self, question: str, history: Sequence[Message | Mapping[str, str]] = ()) -> Answer:
+        """Answer `question`, asked after `history`, oldest message first.
+
+        Triage comes first: what it refers never reaches the guide. Raises QuestionError for a question or a history
+        that is empty, too long, or no text.
+        """
+        turns = check_history(history, self._settings)
+        question = check_question(question, self._settings)
+        triage = self.guardrail.triage(question, turns)
+        receipt = Receipt(bundle_id=self.bundle_id, rules_version=self.guardrail.rules_version)
+        if triage.tier != "none":
+            return Answer(kind="referral", text=triage.message, triage=triage, receipt=receipt)
+        reply = reply_to(question)
+        if reply is not None:
+            return Answer(kind="smalltalk", text=reply, receipt=receipt)
+        return self._answer(conversation.read(question, turns), receipt)
+
+    def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
+        whole, evidences = self._evidence(asked)
+        rankings = [
+            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, len(evidence.rows)))
+            for evidence in evidences
+        ]
+        sure = confidence.confidence(
+            confidence.signs(
+                asked.alone,
+                asked.leaning,
+                self._retriever.question_terms(asked.alone),
+                whole,
+                whole.texts(self._retriever.layout),
+                self._retriever.lexical,
+            )
+        )
+        settings = self._settings
+        quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)
+        if sure < confidence.threshold():
+            return Answer(
+                kind="not_covered",
+                text=NOT_COVERED,
+                further=cite([*quoted, *following][:NEAREST_QUOTES], self.documents),
+                confidence=sure,
+                suggestions=self._suggestions(whole),
+                receipt=receipt,
+            )
+        citations = cite(quoted, self.documents)
+        return Answer(
+            kind="answer",
+            text=answer_text(citations),
+            citations=citations,
+            further=cite(following, self.documents, first_number=len(citations) + 1),
+            confidence=sure,
+            receipt=receipt,
+        )
+
+    def _evidence(self, asked: conversation.Asked) -> tuple[Evidence, list[Evidence]]:
+        """Return the evidence for the whole question, and one for each of its parts (the whole where it has one)."""
+        parts = conversation.parts(asked.alone)
+        texts = [asked.alone, *([asked.joined] if asked.joined else []), *(parts if len(parts) > 1 else [])]
+        vectors = self._retriever.encode(texts)
+        found = [self._retriever.evidence(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        whole = found[0]
+        if asked.joined:
+            whole = blend([(1 - asked.leaning, found[0]), (asked.leaning, found[1])])
+        if len(parts) < 2:
+            return whole, [whole]
+        return whole, [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in found[-len(parts) :]]
+
+    def _suggestions(self, evidence: Evidence) -> tuple[str, ...]:
+        """Return what to ask instead: of the nearest sections, the label nearest to the question."""
+        return self._retriever.nearest_labels(evidence, SUGGESTIONS)
+
+
+def check_question(question: str, settings: Settings) -> str:
+    """Return `question` without control characters. Raises QuestionError where nothing can be asked of the guide."""
+    if len(question) > settings.max_question_chars:
+        raise QuestionError(
+            f"the question has {len(question):,} characters, more than the {settings.max_question_chars:,} allowed; "
+            "shorten it"
+        )
+    text = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char for char in question).strip()
+    if not text:
+        raise QuestionError("the question is empty; write what you would like to know")
+    if not any(char.isalnum() for char in text):
+        raise QuestionError("the question has no words; write what you would like to know")
+    return text
+
+
+def check_history(history: Sequence[Message | Mapping[str, str]], settings: Settings) -> list[Message]:
+    """Return `history` as messages. Raises QuestionError for one that is malformed or too long."""
+    if len(history) > settings.max_history_turns:
+        raise QuestionError(
+            f"the conversation has {len(history)} messages, more than the {settings.max_history_turns} allowed; "
+            "start a new one"
+        )
+    try:
+        turns = [Message.model_validate(turn) for turn in history]
+    except ValidationError as error:
+        raise QuestionError(
+            'the history is not a list of {"role": "user" or "assistant", "content": text}: '
+            + error.errors()[0]["msg"].lower()
+        ) from error
+    size = sum(len(turn.content.encode("utf-8", "replace")) for turn in turns)
+    if size > settings.max_history_bytes:
+        raise QuestionError(
+            f"the conversation has {size:,} bytes, more than the {settings.max_history_bytes:,} allowed; "
+            "start a new one"
+        )
+    return turns

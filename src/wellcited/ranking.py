@@ -1,0 +1,161 @@
+"""How well each sentence answers a question: features of the pair, weighed by a small learned model.
+
+The features carry nothing of any one guide, so that the weights (data/ranking.json, learned by
+benchmarks/train_ranking.py) serve a guide never seen before.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellcited.search.lexical import words
+
+Scores = NDArray[np.float32]
+
+FEATURES = (
+    "sentence",  # cosine of question and sentence
+    "headed",  # cosine of question and "heading: sentence"
+    "window",  # cosine of question and the mean of the sentence and its neighbours
+    "passage",  # cosine of question and passage
+    "heading",  # cosine of question and heading of the section
+    "label",  # cosine of question and the nearest label (heading or curated question) of the section
+    "label_near",  # what of that cosine is above 0.6
+    "label_sentence",  # the same times the cosine of that label and the sentence
+    "bm25",  # BM25 of the sentence with its heading, by the most the question could reach
+    "coverage",  # share of the question's terms, by idf, that sentence and heading hold
+    "window_coverage",  # the same for the neighbours too
+    "is_question",  # the sentence is itself a question: it asks, it does not tell
+    "dangling",  # the sentence opens with a word that points back (this, it, they)
+    "short",  # the sentence is too short to tell much
+    "amount",  # the question asks for an amount or a time, and the sentence holds one
+    "reason",  # the question asks why, and the sentence gives a reason
+    "definition",  # the question asks what something is, and the sentence opens with its words
+    "opening",  # the sentence opens its section
+)
+
+_AMOUNT_ASKED = re.compile(
+    r"\bhow (?:long|many|much|often|far|big|old|deep|hot|warm|high|wide|soon|early|late|tall|heavy)\b"
+    r"|\b(?:what|which) (?:age|angle|temperature|distance|percentage|time|length|size|height|number|amount|weight)\b"
+    r"|\b(?:minutes?|seconds?|secs?|mins?|hours?|duration|minimum|maximum|at (?:most|least)|number of)\b",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|fifty|sixty|ninety"
+    r"|hundred|half|once|twice|daily|weekly|monthly|hours?|minutes?|seconds?|days?|weeks?|months?|years?)\b",
+    re.IGNORECASE,
+)
+_REASON_ASKED = re.compile(r"\b(?:why|how come|what causes?|reasons?|what for|purpose)\b", re.IGNORECASE)
+_REASON = re.compile(
+    r"\b(?:because|since|due to|causes?|caused|causing|so that|reasons?|that is why|this is why|leads? to|therefore"
+    r"|as a result|which is why|otherwise|in order to|makes?|means?)\b",
+    re.IGNORECASE,
+)
+_DEFINITION_ASKED = re.compile(
+    r"^(?:and |so |ok |okay )*(?:what(?:['’]?s| is| are| does .* mean)|who (?:is|are)|where(?:['’]?s| is| are)"
+    r"|define|explain)\b"
+    r"|\b(?:definition|meaning) of\b|\b(?:definition|meaning|mean)\W*$",
+    re.IGNORECASE,
+)
+_DANGLING = re.compile(
+    r"(?:this|that|these|those|it|its|it['’]s|they|their|he|she|here|there|then|such|both|each|either|neither"
+    r"|but|however|and|so|or|also|instead|otherwise)\b",
+    re.IGNORECASE,
+)
+COMMON = frozenset(
+    "a about after all also am an and any are as at be because been before being but by can could did do does doing "
+    "done dont for from get go got had has have having he her here hers him his how i id if ill im in into is isnt it "
+    "its ive just know like me mean might mine more most much must my no not of off ok okay on one only or other our "
+    "out over own please same say says she should so some such tell than thanks that thats the their them then there "
+    "these they thing things this those to too us use very want was way we well were what whats when where which while "
+    "who why will with would you your yours explain".split()
+)
+"""Words that carry no topic of their own; a question's terms are the others."""
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of `text` that carry a topic, in order."""
+    return [word for word in words(text) if word not in COMMON]
+
+
+@dataclass(frozen=True)
+class SentenceTraits:
+    """What a sentence offers whatever is asked; each array has shape (sentences,)."""
+
+    is_question: Scores
+    dangling: Scores
+    short: Scores
+    amount: Scores
+    reason: Scores
+    opening: Scores
+    first_words: tuple[frozenset[str], ...]
+
+    @classmethod
+    def of(cls, sentences: Sequence[str], opening: Sequence[bool]) -> SentenceTraits:
+        """Read the traits off `sentences`; `opening` tells which of them open a section."""
+
+        def flags(test: Callable[[str], object]) -> Scores:
+            return np.array([bool(test(sentence)) for sentence in sentences], dtype=np.float32)
+
+        return cls(
+            is_question=flags(lambda sentence: sentence.rstrip("\"'”’)").endswith("?")),
+            dangling=flags(_DANGLING.match),
+            short=np.array([max(0.0, 1 - len(sentence) / 50) for sentence in sentences], dtype=np.float32),
+            amount=flags(_AMOUNT.search),
+            reason=flags(_REASON.search),
+            opening=np.array(opening, dtype=np.float32),
+            first_words=tuple(frozenset(content_words(sentence)[:3]) for sentence in sentences),
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What kind of answer a question asks for."""
+
+    amount: bool
+    reason: bool
+    definition: bool
+    content: frozenset[str]
+
+    @classmethod
+    def of(cls, question: str) -> Asked:
+        """Read it off the words of `question`."""
+        return cls(
+            amount=bool(_AMOUNT_ASKED.search(question)),
+            reason=bool(_REASON_ASKED.search(question)),
+            definition=bool(_DEFINITION_ASKED.search(question.strip())),
+            content=frozenset(content_words(question)),
+        )
+
+
+def trait_features(asked: Asked, traits: SentenceTraits) -> Mapping[str, Scores]:
+    """Return the features that depend on the kind of question alone, each of shape (sentences,)."""
+    zeros = np.zeros_like(traits.short)
+    opens = (
+        np.array([len(asked.content & first) / len(asked.content) for first in traits.first_words], dtype=np.float32)
+        if asked.definition and asked.content
+        else zeros
+    )
+    return {
+        "is_question": traits.is_question,
+        "dangling": traits.dangling,
+        "short": traits.short,
+        "amount": traits.amount if asked.amount else zeros,
+        "reason": traits.reason if asked.reason else zeros,
+        "definition": opens,
+        "opening": traits.opening,
+    }
+
+
+@lru_cache(maxsize=1)
+def weights() -> Scores:
+    """Return the learned weight of every feature, in the order of FEATURES."""
+    table = json.loads(files("wellcited").joinpath("data/ranking.json").read_text("utf-8"))
+    return np.array([table["weights"][name] for name in FEATURES], dtype=np.float32)

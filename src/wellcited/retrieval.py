@@ -1,0 +1,221 @@
+"""Question -> Hits: vectors and terms of the whole bundle, fused sentence by sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wellcited.datatypes import Document, Hit, Passage, SentenceHit
+from wellcited.encoding import Encoder, Vectors
+from wellcited.layout import Layout, layout
+from wellcited.ranking import FEATURES, Asked, SentenceTraits, content_words, trait_features, weights
+from wellcited.search.dense import DenseIndex
+from wellcited.search.lexical import LexicalIndex, terms
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+CANDIDATE_ROWS = 600
+"""Rows taken from the vector search; a guide of up to 100 passages or so is looked at whole."""
+CANDIDATE_TERMS = 60
+"""Passages taken from the term search beside them."""
+LABEL_NEAR = 0.6
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The candidate sentences of one question and the features of each.
+
+    `rows` (n,) are sentence rows of the layout, `features` (n, len(FEATURES)).
+    """
+
+    rows: Rows
+    features: Scores
+
+    @property
+    def scores(self) -> Scores:
+        """The fused score of each sentence, of shape (n,); higher is better."""
+        fused: Scores = self.features @ weights()
+        return fused
+
+    def texts(self, layout: Layout) -> list[str]:
+        """Return the candidate sentences, best first."""
+        return [layout.sentences[row] for row in self.rows[np.argsort(-self.scores, kind="stable")]]
+
+    def column(self, name: str) -> Scores:
+        """Return one feature of all candidates."""
+        column: Scores = self.features[:, FEATURES.index(name)]
+        return column
+
+
+def blend(evidences: Sequence[tuple[float, Evidence]]) -> Evidence:
+    """Return one Evidence whose features are the weighted sum of several, over all their candidates."""
+    rows = np.unique(np.concatenate([evidence.rows for _, evidence in evidences]))
+    features = np.zeros((len(rows), len(FEATURES)), dtype=np.float32)
+    for weight, evidence in evidences:
+        features[np.searchsorted(rows, evidence.rows)] += weight * evidence.features
+    return Evidence(rows, features)
+
+
+class Retriever:
+    """Finds the sentences of a bundle that answer a question."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        passages: Sequence[Passage],
+        dense: DenseIndex,
+        lexical: LexicalIndex,
+        encoder: Encoder,
+    ) -> None:
+        self.passages = tuple(passages)
+        self.lexical = lexical
+        self._encoder = encoder
+        self._dense = dense
+        self.layout: Layout = layout(documents, passages)
+        self._spans = [span for passage in passages for span in passage.sentences]
+        self._languages = {document.id: document.language for document in documents}
+        owner = self.layout.sentence_passage
+        self._section = self.layout.passage_section[owner]
+        self._first_row = np.searchsorted(owner, np.arange(len(self.passages)))
+        opening = np.concatenate([[True], self._section[1:] != self._section[:-1]]) if len(owner) else np.zeros(0, bool)
+        self._traits = SentenceTraits.of(self.layout.sentences, [bool(flag) for flag in opening])
+        language = documents[0].language if documents else "en"
+        self._language = language
+        self._terms = [frozenset(terms(text, language)) for text in self.layout.headed]
+        self._labels = [np.flatnonzero(self.layout.label_section == section) for section in range(self._sections)]
+        self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
+
+    @property
+    def _sections(self) -> int:
+        return int(self.layout.passage_section.max()) + 1 if len(self.layout.passage_section) else 0
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of `texts` in the space of the bundle."""
+        return self._encoder.encode(texts)
+
+    def question_terms(self, text: str) -> list[str]:
+        """Return the stems of the words of `text` that carry a topic, each once."""
+        return list(dict.fromkeys(terms(" ".join(content_words(text)), self._language)))
+
+    def evidence(self, text: str, vector: Vectors) -> Evidence:
+        """Return the candidate sentences for the question `text`, whose vector of shape (dimension,) is `vector`."""
+        stems = self.question_terms(text)
+        bm25 = self.lexical.scores(stems)
+        rows = self._candidates(vector, bm25)
+        sentences = self._dense.vectors(rows)
+        owner = self.layout.sentence_passage[rows]
+        section = self._section[rows]
+        cosines = {
+            "sentence": sentences @ vector,
+            "headed": self._dense.vectors(self.layout.headed_start + rows) @ vector,
+            "window": self._window(rows, sentences) @ vector,
+            "passage": self._dense.vectors(self.layout.passage_start + owner) @ vector,
+        }
+        idf = np.array([self.lexical.idf(stem) for stem in stems], dtype=np.float32)
+        total = float(idf.sum()) or 1.0
+        held = np.array([[stem in self._terms[row] for stem in stems] for row in rows], dtype=np.float32)
+        held = held.reshape(len(rows), len(stems))
+        near = np.array(
+            [
+                [any(stem in self._terms[other] for other in self._neighbours(int(row))) for stem in stems]
+                for row in rows
+            ],
+            dtype=np.float32,
+        ).reshape(len(rows), len(stems))
+        columns = {
+            **cosines,
+            **self._label_features(vector, section, sentences),
+            "bm25": bm25[rows] / (total * 2.2),
+            "coverage": held @ idf / total,
+            "window_coverage": np.maximum(held, near) @ idf / total,
+        }
+        traits = trait_features(Asked.of(text), self._traits)
+        columns.update({name: values[rows] for name, values in traits.items()})
+        return Evidence(rows, np.stack([columns[name] for name in FEATURES], axis=1).astype(np.float32))
+
+    def hits(self, rows: Rows, scores: Scores, k: int) -> list[Hit]:
+        """Return the best `k` passages of the scored sentences, ranked by their best sentence."""
+        grouped: dict[int, list[SentenceHit]] = {}
+        for position in np.argsort(-scores, kind="stable"):
+            row = int(rows[position])
+            span = self._spans[row]
+            hit = SentenceHit(start=span.start, end=span.end, score=float(scores[position]))
+            grouped.setdefault(int(self.layout.sentence_passage[row]), []).append(hit)
+        return [
+            Hit(passage=self.passages[number], score=found[0].score, rank=rank, sentences=tuple(found))
+            for rank, (number, found) in enumerate(list(grouped.items())[:k], start=1)
+        ]
+
+    def nearest_labels(self, evidence: Evidence, k: int) -> tuple[str, ...]:
+        """Return one label, the heading or a curated question, of each of the `k` sections with the best sentences."""
+        found: dict[int, str] = {}
+        for position in np.argsort(-evidence.scores, kind="stable"):
+            section = int(self._section[evidence.rows[position]])
+            if section not in found:
+                labels = self._labels[section]
+                sentence = self._dense.vectors(evidence.rows[position : position + 1])[0]
+                found[section] = self.layout.labels[labels[int(np.argmax(self._label_vectors[labels] @ sentence))]]
+            if len(found) == k:
+                break
+        return tuple(dict.fromkeys(found.values()))
+
+    def _candidates(self, vector: Vectors, bm25: Scores) -> Rows:
+        """Return the sentence rows of every passage that either search brings up, in order."""
+        _, found = self._dense.search(vector[None, :], CANDIDATE_ROWS)
+        count = len(self.layout.sentences)
+        passages: set[int] = set()
+        for row in found[0]:
+            if row < self.layout.headed_start:
+                passages.add(int(self.layout.sentence_passage[row]))
+            elif row < self.layout.passage_start:
+                passages.add(int(self.layout.sentence_passage[row - count]))
+            elif row < self.layout.label_start:
+                passages.add(int(row - self.layout.passage_start))
+            else:
+                section = self.layout.label_section[row - self.layout.label_start]
+                passages.update(int(number) for number in np.flatnonzero(self.layout.passage_section == section))
+        best = np.argsort(-bm25, kind="stable")[:CANDIDATE_TERMS]
+        passages.update(int(self.layout.sentence_passage[row]) for row in best if bm25[row] > 0)
+        return np.concatenate(
+            [
+                np.arange(self._first_row[number], self._first_row[number] + len(self.passages[number].sentences))
+                for number in sorted(passages)
+            ]
+        )
+
+    def _neighbours(self, row: int) -> list[int]:
+        return [
+            other
+            for other in (row - 1, row + 1)
+            if 0 <= other < len(self._section) and self._section[other] == self._section[row]
+        ]
+
+    def _window(self, rows: Rows, sentences: Vectors) -> Vectors:
+        """Return the unit vectors of each sentence together with its neighbours in the section."""
+        last = len(self._section) - 1
+        window = 2 * sentences
+        for step in (-1, 1):
+            others = np.clip(rows + step, 0, last)
+            same = (self._section[others] == self._section[rows]) & (others != rows)
+            window = window + self._dense.vectors(others) * same[:, None]
+        norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
+        return norms
+
+    def _label_features(self, vector: Vectors, section: Rows, sentences: Vectors) -> dict[str, Scores]:
+        label_cosines = self._label_vectors @ vector
+        best = np.zeros(self._sections, dtype=np.int64)
+        for number in set(section.tolist()):
+            labels = self._labels[number]
+            best[number] = labels[int(np.argmax(label_cosines[labels]))]
+        nearest = best[section]
+        near = np.maximum(0.0, label_cosines[nearest] - LABEL_NEAR)
+        return {
+            "heading": label_cosines[section],
+            "label": label_cosines[nearest],
+            "label_near": near,
+            "label_sentence": near * np.einsum("ij,ij->i", self._label_vectors[nearest], sentences),
+        }
