@@ -1,0 +1,5 @@
+"""`python -m wellcited`: the command line."""
+
+from wellcited.cli import main
+
+main()

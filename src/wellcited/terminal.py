@@ -1,0 +1,121 @@
+"""What the command line shows people: an answer, and how far a long task has come."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.text import Text
+
+from wellcited.datatypes import Answer, Citation
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+TITLES = {
+    "emergency": "This may be an emergency",
+    "urgent": "Please have this looked at today",
+    "professional": "This is one for a professional",
+}
+COLOURS = {"emergency": "bold red", "urgent": "red", "professional": "yellow"}
+_PIPED_WIDTH = 10_000  # tables take what they need of it, and no line is broken
+_TEXT_WIDTH = 100
+
+
+def console(stderr: bool = False, wide: bool = False) -> Console:
+    """A console that prints texts as they are; `wide` gives tables room where the output is piped."""
+    found = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if wide and not found.is_terminal:
+        found.width = _PIPED_WIDTH
+    return found
+
+
+def progress_bar(console: Console, quiet: bool) -> Progress:
+    """A progress bar with stage, count, rate and time left; it shows nothing where nobody is watching."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+        console=console,
+        disable=quiet or not console.is_terminal,
+    )
+
+
+def stages(progress: Progress) -> Callable[[str, int, int], None]:
+    """A callback that gives each stage a bar of its own."""
+    bars: dict[str, TaskID] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage not in bars:
+            bars[stage] = progress.add_task(stage, total=total, rate="")
+        task = progress.tasks[progress.task_ids.index(bars[stage])]
+        rate = f"{done / task.elapsed:,.0f}/s" if task.elapsed and done and total > 1 else ""
+        progress.update(bars[stage], completed=done, total=total, rate=rate)
+
+    return tell
+
+
+def show(answer: Answer, console: Console) -> None:
+    """Print an answer for people; quotes are not broken where the output goes into a file or a pipe."""
+    console.width = min(console.width, _TEXT_WIDTH)
+
+    def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
+        text = Text.assemble(
+            *((_printable(part[0]), part[1]) if isinstance(part, tuple) else _printable(part) for part in parts)
+        )
+        if console.is_terminal:
+            console.print(Padding(text, (0, 0, 0, indent), expand=False))
+        else:
+            # Not through rich, which would turn the tabs of a quote into spaces.
+            print(" " * indent + text.plain, file=console.file)
+
+    def number(quote: Citation) -> tuple[str, str]:
+        return f"[{quote.number}]", "bold cyan"
+
+    def section(quote: Citation) -> str:
+        return " › ".join(heading for heading in quote.headings if heading != quote.title) or quote.title
+
+    if answer.kind == "referral":
+        title = TITLES[answer.triage.tier]
+        if console.is_terminal:
+            style = COLOURS[answer.triage.tier]
+            console.print(
+                Panel(Text(_printable(answer.text)), title=Text(title, style=style), border_style=style, padding=(1, 2))
+            )
+        else:
+            say(f"{title}\n\n{answer.text}")
+    elif answer.kind == "answer":
+        for quote in answer.citations:
+            say(quote.quote, " ", number(quote))
+            say()
+        say(("Sources", "bold"))
+        places: dict[str, list[Citation]] = {}
+        for quote in answer.citations:
+            places.setdefault(" › ".join(dict.fromkeys((quote.title, *quote.headings))), []).append(quote)
+        for place, quotes in places.items():
+            say(*(part for quote in quotes for part in (number(quote), " ")), (place, "dim"), indent=2)
+    else:
+        say(answer.text)
+    if answer.further:
+        say()
+        say(("More from the guide" if answer.kind == "answer" else "The nearest the guide comes", "bold"))
+        for quote in answer.further:
+            say(number(quote), " ", quote.quote, "  ", (f"({section(quote)})", "dim"), indent=2)
+    if answer.suggestions:
+        say()
+        say(("You could ask", "bold"))
+        for suggestion in answer.suggestions:
+            say("- ", suggestion, indent=2)
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, which a terminal would obey; line breaks and tabs stay."""
+    return "".join(character for character in text if character in "\n\t" or unicodedata.category(character) != "Cc")

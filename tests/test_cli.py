@@ -1,0 +1,358 @@
+"""The command line: names and exit codes that scripts rely on, and output that people and pipes can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, NamedTuple
+
+import pytest
+
+import wellcited
+from wellcited.cli import main
+from wellcited.datatypes import Answer, Citation, Document, Message, Receipt, Triage
+from wellcited.errors import IndexMissing
+from wellcited.settings import Settings
+
+RECEIPT = Receipt(bundle_id="b1", rules_version="r1")
+QUOTE = "Press for 30 to 90 seconds [bold]at most[/bold],\tand never on a bone: " + "slowly, " * 30 + "[1] each time."
+GUIDE = Document(id="guide", title="The guide", text=QUOTE + "\nStop if it goes numb.", blocks=())
+NUMB = "Stop if it goes numb."
+
+
+def cite(number: int, quote: str, *headings: str) -> Citation:
+    start = GUIDE.text.index(quote)
+    return Citation(
+        number=number,
+        passage_id="guide/how/1",
+        document_id="guide",
+        title="The guide",
+        headings=headings,
+        quote=quote,
+        start=start,
+        end=start + len(quote),
+        url="/guide/guide",
+    )
+
+
+REPLIES = {
+    "How long?": Answer(
+        kind="answer",
+        text=QUOTE,
+        citations=(cite(1, QUOTE, "How", "Pressing [x]"),),
+        further=(cite(2, NUMB, "When to stop"),),
+        confidence=0.9,
+        receipt=RECEIPT,
+    ),
+    "Price?": Answer(
+        kind="not_covered",
+        text="The guide does not say.",
+        further=(cite(1, NUMB),),
+        suggestions=("How long [do] I press?",),
+        receipt=RECEIPT,
+    ),
+    "numb\x1b[31m": Answer(
+        kind="referral",
+        text="Call \x1b[31m112 now.",
+        triage=Triage(tier="emergency", reasons=("R1",), message="Call 112 now."),
+        receipt=RECEIPT,
+    ),
+    "hey": Answer(kind="smalltalk", text="Hello!", receipt=RECEIPT),
+}
+
+
+class FakeGuardrail:
+    rules_version = "r1"
+
+    @classmethod
+    def open(cls, emergency_numbers: Sequence[str] = ()) -> FakeGuardrail:
+        return cls()
+
+    def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:
+        return REPLIES[question].triage
+
+
+class FakeAssistant:
+    documents: ClassVar = {"guide": GUIDE}
+    bundle_id = "b1"
+    guardrail = FakeGuardrail()
+    histories: ClassVar[list[Sequence[Message]]] = []
+
+    @classmethod
+    def open(cls, index: Path, settings: Settings) -> FakeAssistant:
+        if index.name == "missing":
+            raise IndexMissing(f"{index}: there is no index\nhere; run: wellcited index")
+        return cls()
+
+    def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
+        self.histories.append(history)
+        return REPLIES[question]
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the command line in an empty folder with a fake assistant; returns exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    FakeAssistant.histories.clear()
+    monkeypatch.setitem(sys.modules, "wellcited.assistant", SimpleNamespace(Assistant=FakeAssistant))
+    monkeypatch.setitem(sys.modules, "wellcited.safety", SimpleNamespace(Guardrail=FakeGuardrail))
+
+    def call(*arguments: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["wellcited", *arguments])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        found = capsys.readouterr()
+        return Ran(code, found.out, found.err)
+
+    return call
+
+
+def test_version_and_help_teach(run: Run) -> None:
+    assert run("--version") == (0, f"wellcited {wellcited.__version__}\n", "")
+    for command in ("index", "ask", "evaluate", "serve"):
+        shown = run(command, "--help")
+        assert shown.code == 0
+        assert f"wellcited {command}" in shown.out.split("Example:")[1]
+        assert command in run("--help").out
+
+
+@pytest.mark.parametrize("arguments", [[], ["ask"], ["fly"], ["ask", "x", "--nonsense"], ["serve", "--port", "0"]])
+def test_wrong_usage_ends_with_2(run: Run, arguments: list[str]) -> None:
+    assert run(*arguments).code == 2
+
+
+def test_quotes_are_printed_whole_and_literally_into_a_pipe(run: Run) -> None:
+    shown = run("ask", "How long?")
+    assert shown.code == 0
+    assert f"{QUOTE} [1]\n" in shown.out
+    assert "[1] The guide › How › Pressing [x]\n" in shown.out
+    assert f"More from the guide\n  [2] {NUMB}  (When to stop)\n" in shown.out
+    assert "\x1b" not in shown.out
+
+
+def test_not_covered_shows_the_nearest_as_such_and_what_could_be_asked(run: Run) -> None:
+    out = run("ask", "Price?").out
+    assert out.startswith("The guide does not say.\n")
+    assert f"The nearest the guide comes\n  [1] {NUMB}" in out
+    assert "  - How long [do] I press?\n" in out
+
+
+def test_a_referral_has_its_title_and_no_control_characters(run: Run) -> None:
+    out = run("ask", "numb\x1b[31m").out
+    assert out == "This may be an emergency\n\nCall [31m112 now.\n"
+
+
+def test_small_talk_is_one_line(run: Run) -> None:
+    assert run("ask", "hey").out == "Hello!\n"
+
+
+def test_a_terminal_gets_a_panel(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    assert "╭" in run("ask", "numb\x1b[31m").out
+    out = run("ask", "How long?").out
+    assert "[bold]at most[/bold]" in out
+    assert "\x1b[1;36m[1]\x1b[0m" in out
+
+
+def test_json_is_the_answer_and_nothing_else(run: Run) -> None:
+    shown = run("ask", "How long?", "--json")
+    assert Answer.model_validate_json(shown.out) == REPLIES["How long?"]
+    assert shown.err == ""
+
+
+def test_the_question_can_come_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes("\ufeffhey\n".encode())
+    with open(tmp_path / "in", encoding="utf-8") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert run("ask", "-").out == "Hello!\n"
+    (tmp_path / "in").write_bytes(b"\xff")
+    with open(tmp_path / "in", encoding="utf-8") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert run("ask", "-") == (1, "", "wellcited: standard input: not UTF-8 text (byte 0)\n")
+
+
+def test_history_is_read_from_a_file(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "history.json"
+    path.write_text('[{"role": "user", "content": "hello"}]', encoding="utf-8")
+    assert run("ask", "hey", "--history", str(path)).code == 0
+    assert list(FakeAssistant.histories[-1]) == [Message(role="user", content="hello")]
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", '[{"role": "system", "content": "x"}]', '["x"]'])
+def test_a_bad_history_is_one_line(run: Run, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "history.json"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    shown = run("ask", "hey", "--history", str(path))
+    assert (shown.code, shown.out) == (1, "")
+    assert shown.err.startswith(f"wellcited: {path}: ")
+    assert shown.err.count("\n") == 1
+
+
+def test_a_known_error_is_one_line_and_ends_with_1(run: Run) -> None:
+    shown = run("ask", "hey", "--index", "missing")
+    assert shown == (1, "", "wellcited: missing: there is no index here; run: wellcited index\n")
+
+
+def test_an_unknown_setting_is_a_known_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLCITED_PROT", "1")
+    shown = run("ask", "hey")
+    assert shown.code == 1
+    assert "did you mean 'port'" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "arguments", "extra"),
+    [
+        ("torch", "wellcited.indexing", ["index"], "index"),
+        ("gradio", "wellcited.web.app", ["serve"], "web"),
+    ],
+)
+def test_a_missing_extra_is_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, package: str, module: str, arguments: list[str], extra: str
+) -> None:
+    class Needs:
+        def __getattr__(self, name: str) -> Any:
+            raise ModuleNotFoundError(f"No module named '{package}.nn'", name=f"{package}.nn")
+
+    monkeypatch.setitem(sys.modules, module, Needs())  # type: ignore[arg-type]
+    shown = run(*arguments)
+    assert shown == (
+        1,
+        "",
+        f"wellcited: the package {package} is not installed; run: pip install 'wellcited[{extra}]'\n",
+    )
+
+
+def test_a_missing_module_of_wellcited_itself_is_not_hushed_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wellcited.web.app", None)
+    with pytest.raises(ModuleNotFoundError):
+        run("serve")
+
+
+class Report(SimpleNamespace):
+    def model_dump_json(self, indent: int) -> str:
+        return json.dumps(vars(self), indent=indent)
+
+
+@pytest.mark.parametrize("reused", [True, False])
+def test_index_builds_what_the_options_name_and_sums_up(
+    run: Run, monkeypatch: pytest.MonkeyPatch, reused: bool
+) -> None:
+    calls: list[tuple[Path, Path]] = []
+
+    def build_index(corpus: Path, index: Path, settings: Settings, progress: Callable[[str, int, int], None]) -> Report:
+        calls.append((corpus, index))
+        for done in range(3):
+            progress("embedding", done, 2)
+        counts = {"documents": 1, "passages": 2, "sentences": 3, "embedded": 4}
+        return Report(**counts, build_id="b1", seconds=1.25, index=str(index), reused=reused)
+
+    monkeypatch.setitem(sys.modules, "wellcited.indexing", SimpleNamespace(build_index=build_index))
+    shown = run("index", "--corpus", "guides", "--index", "built")
+    assert (shown.code, shown.err) == (0, "")
+    assert ("Nothing has changed" if reused else "2 passages, 3 sentences, 4 texts newly embedded") in shown.out
+    assert json.loads(run("index", "--json").out)["build_id"] == "b1"
+    assert calls == [(Path("guides"), Path("built")), (Path("corpus"), Path("index"))]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "embedding" in run("index").err
+    assert "embedding" not in run("index", "--json").err
+
+
+def test_serve_takes_host_and_port_over_the_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Settings] = []
+    monkeypatch.setitem(
+        sys.modules, "wellcited.web.app", SimpleNamespace(serve=lambda settings: served.append(settings))
+    )
+    assert run("serve", "--host", "0.0.0.0", "--port", "8000", "--index", "built").code == 0  # noqa: S104
+    assert (served[0].host, served[0].port, served[0].index) == ("0.0.0.0", 8000, Path("built"))  # noqa: S104
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    questions, safety = tmp_path / "questions.jsonl", tmp_path / "safety.jsonl"
+    asked = {"id": "q1", "kind": "single", "turns": ["How long?"], "gold": [[QUOTE]]}
+    questions.write_text(json.dumps(asked) + "\n", encoding="utf-8")
+    said = {"id": "s1", "turns": ["numb\x1b[31m"], "tier": "emergency", "accept": ["emergency"]}
+    safety.write_text(json.dumps(said) + "\n", encoding="utf-8")
+    return str(questions), str(safety)
+
+
+def test_evaluate_prints_tables_and_writes_its_page(run: Run, files: tuple[str, str], tmp_path: Path) -> None:
+    shown = run("evaluate", "--questions", files[0], "--safety", files[1], "--report", str(tmp_path / "report"))
+    assert (shown.code, shown.err) == (0, "")
+    assert "evidence within the first 600 characters" in shown.out
+    assert "none of the 1 referrals quotes the guide" in shown.out
+    assert (tmp_path / "report" / "index.html").is_file()
+
+
+def test_evaluate_json_holds_everything_and_nothing_else(run: Run, files: tuple[str, str]) -> None:
+    found = json.loads(run("evaluate", "--questions", files[0], "--safety", files[1], "--json").out)
+    assert found["bundle_id"] == "b1"
+    assert found["questions"]["overall"]["shown_600"]["value"] == 1
+    assert found["safety"]["invariant"] == {"asked": 1, "leaks": [], "disagreements": []}
+
+
+def test_safety_alone_needs_no_index(run: Run, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLCITED_INDEX", "missing")
+    shown = run("evaluate", "--safety", files[1])
+    assert shown.code == 0
+    assert "Not checked, for want of an index" in shown.out
+    assert run("evaluate", "--questions", files[0]).code == 1
+    assert run("evaluate", "--safety", files[1], "--index", "missing").code == 1
+
+
+def test_evaluate_without_a_file_is_wrong_usage_with_help(run: Run) -> None:
+    shown = run("evaluate")
+    assert shown.code == 2
+    assert "--questions" in shown.out
+    assert "needs --questions" in shown.err
+
+
+def test_evaluate_names_a_bad_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text("{", encoding="utf-8")
+    shown = run("evaluate", "--questions", "bad.jsonl")
+    assert (shown.code, shown.out) == (1, "")
+    assert shown.err.startswith("wellcited: bad.jsonl, line 1: not JSON")
+
+
+def test_asking_loads_neither_torch_nor_the_chat_window(tmp_path: Path) -> None:
+    code = (
+        "import sys; from wellcited.cli import main; sys.argv = ['wellcited', 'ask', 'hello', '--index', 'absent']\n"
+        "try: main()\n"
+        "except SystemExit as end: code = end.code\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'gradio', 'fastapi', 'pandas'} & set(sys.modules)\n"
+        "print(code, sorted(heavy))"
+    )
+    source = str(Path(wellcited.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "1 []\n", done.stderr
+    assert done.stderr.startswith("wellcited: ")
+    assert done.stderr.count("\n") == 1
