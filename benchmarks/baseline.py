@@ -1,7 +1,7 @@
-"""What one would write first: sentence-transformers and FAISS, chunks of a few hundred characters, the nearest one wins.
+"""What one would write first: sentence-transformers and FAISS, chunks of 300 characters, the nearest one wins.
 
-    python benchmarks/baseline.py build corpus/iliopsoas-guide.md DIR    # chunk, embed, write DIR/index.faiss, DIR/chunks.json
-    python benchmarks/baseline.py ask DIR "How long do I press?"         # load the model and the index, print the nearest chunks
+    python benchmarks/baseline.py build corpus/iliopsoas-guide.md DIR    # chunk and embed into DIR
+    python benchmarks/baseline.py ask DIR "How long do I press?"         # print the nearest chunks
 
 The other benchmarks run it beside wellcited, on the same guide with the same model.
 """

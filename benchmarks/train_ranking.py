@@ -107,6 +107,16 @@ def cases(guide: str, retriever: Retriever) -> Iterator[Case]:
         yield Case(guide, question["kind"], asked, readings, retriever, gold)
 
 
+def curated_cases(guide: str, retriever: Retriever) -> Iterator[Case]:
+    """Yield the curated questions of our own guide, asked where they are not known: short, plain and answerable."""
+    text = (ROOT / "corpus" / "iliopsoas-guide.questions.md").read_text("utf-8")
+    for line in text.splitlines():
+        if line.startswith("- "):
+            asked = conversation.read(line[2:], [])
+            evidence = retriever.evidence(asked.alone, retriever.encode([asked.alone])[0])
+            yield Case(guide, "curated", asked, [(1.0, evidence)], retriever, set())
+
+
 def learn_ranking(training: list[Case]) -> np.ndarray:
     """Return the weights that maximise the softmax probability of the answering sentences, with an L2 penalty."""
     pairs = [(case.evidence.features, np.isin(case.evidence.rows, list(case.gold))) for case in training]
@@ -173,7 +183,10 @@ def main() -> None:
     everything: list[Case] = []
     with tempfile.TemporaryDirectory() as folder:
         for guide, files in sorted(guides().items()):
-            everything.extend(cases(guide, open_guide(files, Path(folder) / guide)))
+            retriever = open_guide(files, Path(folder) / guide)
+            everything.extend(cases(guide, retriever))
+            if guide == "iliopsoas-plain":
+                everything.extend(curated_cases(guide, retriever))
 
     ranked = [case for case in everything if case.kind in RANKED_KINDS and case.gold]
     judged = [case for case in everything if case.kind != "smalltalk" and case.kind != "compound"]
@@ -194,8 +207,9 @@ def main() -> None:
         slope, bias = learn_confidence(table[inside], answerable[inside])
         logits[~inside] = table[~inside] @ slope + bias
 
-    limit = float(np.quantile(logits[answerable], FALSE_DECLINES))
-    for kind in ("single", "followup", *SILENT_KINDS):
+    asked_freely = np.array([case.kind in RANKED_KINDS for case in judged])
+    limit = float(np.quantile(logits[asked_freely], FALSE_DECLINES))
+    for kind in ("single", "followup", "curated", *SILENT_KINDS):
         chosen = np.array([case.kind == kind for case in judged])
         print(f"{kind:14} declined {np.mean(logits[chosen] < limit):.3f} of {chosen.sum()}")
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from wellcited.datatypes import Citation, Document, Hit, Passage, SentenceHit
 
-MARGIN = 1.0
-"""A sentence joins the answer where its score is within this of the best one's: e times less likely at the limit."""
+MARGIN = 0.7
+"""A sentence joins the answer where its score, a log-probability, is within this of the best: half as likely."""
 FURTHER_CHARS = 1400
 FURTHER_QUOTES = 8
 FRAGMENT_WORDS = 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +26,7 @@ NOT_COVERED = "The guide does not say."
 NEAREST_QUOTES = 3
 SUGGESTIONS = 3
 EXAMPLES = 4
-PART_WEIGHT = 0.65
+PART_WEIGHT = 0.5
 """Of a compound question: how much a part counts by itself, the rest being the whole question."""
 WARM_UP = "What is this guide about?"
 
@@ -60,16 +61,20 @@ class Assistant:
     def open(cls, index: str | Path | None = None, settings: Settings | None = None) -> Assistant:
         """Open the live build of `index`. Raises IndexMissing, IndexDamaged and IndexMismatch."""
         settings = settings or load_settings()
-        build = bundle.open_build(Path(index if index is not None else settings.index), settings.model)
-        documents = build.documents()
-        retriever = Retriever(
-            documents,
-            build.passages(),
-            DenseIndex.open(build.folder / bundle.DENSE),
-            LexicalIndex.open(build.folder / bundle.LEXICAL),
-            QueryEncoder(build.folder / bundle.ENCODER),
-        )
-        guardrail = Guardrail.open(settings.emergency_numbers)
+        build = bundle.live_build(Path(index if index is not None else settings.index), settings.model)
+        with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
+            verified = pool.submit(build.verify)
+            encoder = pool.submit(QueryEncoder, build.folder / bundle.ENCODER)
+            guardrail = Guardrail.open(settings.emergency_numbers)
+            verified.result()
+            documents = build.documents()
+            retriever = Retriever(
+                documents,
+                build.passages(),
+                DenseIndex.open(build.folder / bundle.DENSE),
+                LexicalIndex.open(build.folder / bundle.LEXICAL),
+                encoder.result(),
+            )
         return cls(documents, retriever, guardrail, build.manifest.id, settings)
 
     @property
@@ -113,16 +118,15 @@ class Assistant:
             ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, len(evidence.rows)))
             for evidence in evidences
         ]
-        sure = confidence.confidence(
-            confidence.signs(
-                asked.alone,
-                asked.leaning,
-                self._retriever.question_terms(asked.alone),
-                whole,
-                whole.texts(self._retriever.layout),
-                self._retriever.lexical,
-            )
+        found = confidence.signs(
+            asked.alone,
+            asked.leaning,
+            self._retriever.question_terms(asked.alone),
+            whole,
+            whole.texts(self._retriever.layout),
+            self._retriever.lexical,
         )
+        sure = max(confidence.confidence(found), confidence.curated_match(whole))
         settings = self._settings
         quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)
         if sure < confidence.threshold():
@@ -164,12 +168,14 @@ class Assistant:
 
 def check_question(question: str, settings: Settings) -> str:
     """Return `question` without control characters. Raises QuestionError where nothing can be asked of the guide."""
+    if not isinstance(question, str):
+        raise QuestionError(f"the question is of type {type(question).__name__}; write it as text")
     if len(question) > settings.max_question_chars:
         raise QuestionError(
             f"the question has {len(question):,} characters, more than the {settings.max_question_chars:,} allowed; "
             "shorten it"
         )
-    text = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char for char in question).strip()
+    text = _cleaned(question)
     if not text:
         raise QuestionError("the question is empty; write what you would like to know")
     if not any(char.isalnum() for char in text):
@@ -179,6 +185,8 @@ def check_question(question: str, settings: Settings) -> str:
 
 def check_history(history: Sequence[Message | Mapping[str, str]], settings: Settings) -> list[Message]:
     """Return `history` as messages. Raises QuestionError for one that is malformed or too long."""
+    if not isinstance(history, Sequence) or isinstance(history, str | bytes):
+        raise QuestionError(f"the history is not a list of messages but of type {type(history).__name__}; give a list")
     if len(history) > settings.max_history_turns:
         raise QuestionError(
             f"the conversation has {len(history)} messages, more than the {settings.max_history_turns} allowed; "
@@ -197,4 +205,9 @@ def check_history(history: Sequence[Message | Mapping[str, str]], settings: Sett
             f"the conversation has {size:,} bytes, more than the {settings.max_history_bytes:,} allowed; "
             "start a new one"
         )
-    return turns
+    return [turn.model_copy(update={"content": _cleaned(turn.content)}) for turn in turns]
+
+
+def _cleaned(text: str) -> str:
+    """Return `text` with a space for every control, private or broken character, without space around it."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn") else char for char in text).strip()

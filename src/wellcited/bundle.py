@@ -63,10 +63,21 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Build:
-    """One build in the index folder, its manifest read and its files known to be whole."""
+    """One build in the index folder, its manifest read; `verify` tells whether its files are whole."""
 
     folder: Path
     manifest: Manifest
+
+    def verify(self) -> None:
+        """Compare every file with its digest in the manifest. Raises IndexDamaged, naming the first that differs."""
+        for name, digest in self.manifest.files.items():
+            path = self.folder / name
+            try:
+                actual = sha256_of(path)
+            except OSError as error:
+                raise IndexDamaged(f"{path}: cannot be read: {error.strerror or error}; {REPAIR}") from error
+            if actual != digest:
+                raise IndexDamaged(f"{path}: has changed since it was built; {REPAIR}")
 
     def documents(self) -> list[Document]:
         """Return the guides, in the order of the corpus."""
@@ -88,10 +99,17 @@ def current_id(index: Path) -> str | None:
 
 
 def open_build(index: Path, model: str | None = None) -> Build:
-    """Return the live build of `index`, every file of it verified against its digest.
+    """Return the live build of `index`, every file of it verified. Raises as `live_build` and `Build.verify` do."""
+    build = live_build(index, model)
+    build.verify()
+    return build
+
+
+def live_build(index: Path, model: str | None = None) -> Build:
+    """Return the live build of `index`, its files not yet verified.
 
     Raises IndexMissing where nothing was built, IndexMismatch for another format version or, where `model` is given,
-    another model, and IndexDamaged for a file that is missing or changed.
+    another model, and IndexDamaged for a manifest that cannot be read or has changed.
     """
     build_id = current_id(index)
     if build_id is None:
@@ -104,7 +122,6 @@ def open_build(index: Path, model: str | None = None) -> Build:
         )
     if manifest.id != build_id:
         raise IndexDamaged(f"{folder / MANIFEST}: names the build {manifest.id!r}, not {build_id!r}; {REPAIR}")
-    verify(folder, manifest)
     return Build(folder, manifest)
 
 
@@ -125,18 +142,6 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate(values)
     except ValidationError as error:
         raise IndexDamaged(f"{path}: is not a manifest: {error.errors()[0]['msg']}; {REPAIR}") from error
-
-
-def verify(folder: Path, manifest: Manifest) -> None:
-    """Compare every file with its digest in the manifest. Raises IndexDamaged, naming the first that differs."""
-    for name, digest in manifest.files.items():
-        path = folder / name
-        try:
-            actual = sha256_of(path)
-        except OSError as error:
-            raise IndexDamaged(f"{path}: cannot be read: {error.strerror or error}; {REPAIR}") from error
-        if actual != digest:
-            raise IndexDamaged(f"{path}: has changed since it was built; {REPAIR}")
 
 
 @contextmanager
@@ -187,9 +192,10 @@ def make_current(index: Path, build_id: str) -> None:
 
 
 def drop_other_builds(index: Path, keep: Iterable[str]) -> None:
-    """Remove every build, and every leftover of an interrupted one, but those in `keep`."""
+    """Remove every build, and every leftover of a killed one, but those in `keep` and what others are writing."""
+    kept = set(keep)
     for folder in (index / BUILDS).iterdir():
-        if folder.name not in set(keep):
+        if folder.name not in kept and not _being_written(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -220,6 +226,18 @@ def digest_of(*values: object) -> str:
     """Return the sha256, in hexadecimal, of the canonical JSON of `values`."""
     text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _being_written(folder: Path) -> bool:
+    """Whether `folder` is the staging folder of another process that is still alive."""
+    _, _, process = folder.name.rpartition(".")
+    if not folder.name.startswith(".") or not process.isdigit() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except OSError:
+        return False
+    return True
 
 
 def _seal(values: Mapping[str, object]) -> str:

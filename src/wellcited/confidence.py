@@ -15,15 +15,15 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from wellcited.ranking import content_words
-from wellcited.retrieval import Evidence
+from wellcited.ranking import content_words, holds, kinds_asked
+from wellcited.retrieval import LABEL_NEAR, Evidence
 from wellcited.search.lexical import LexicalIndex
 
 SIGNS = (
     "top",  # fused score of the best sentence
     "sentence",  # best cosine of question and sentence
     "headed",  # best cosine of question and "heading: sentence"
-    "label",  # best cosine of question and a heading or curated question
+    "heading",  # best cosine of question and a heading
     "best_sentence",  # cosine of question and the best sentence
     "best_coverage",  # share of the question's terms that the best sentence holds
     "near_coverage",  # the same for the five best and their neighbours
@@ -35,39 +35,14 @@ SIGNS = (
     "shopping",  # it asks about buying, and the three best sentences do not
 )
 
+SAME_QUESTION = 0.88
+"""From this cosine on, two questions ask the same: "how long should i press" and "How long do I press?" have 0.95."""
+
 _SHOPPING = re.compile(
     r"\b(?:prices?|priced|costs?|charges?|expensive|cheap(?:er|est)?|fees?|worth|discount|pay|buy|order|shops?|stores?"
     r"|sells?|sale|warranty|guarantee|refund|returns?|shipping|delivery|brands?|make of|model)\b",
     re.IGNORECASE,
 )
-_KINDS = {
-    # what asks for it: what holds it
-    "money": (
-        r"\b(?:prices?|priced|costs?|charges?|expensive|cheap|fees?)\b|\bhow much (?:is|are|does|do|for|would)\b",
-        r"[$€£]\s?\d|\d+\s?(?:euros?|dollars?|pounds?|crowns?|marks?)|\b(?:price|cost|fee|pay)\w*",
-    ),
-    "duration": (
-        r"\bhow (?:long|soon)\b|\bhow many (?:\w+ )?(?:seconds|minutes|hours|days|weeks|months|years)\b"
-        r"|\b(?:duration|seconds|minutes)\b",
-        r"\b(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?)\b",
-    ),
-    "frequency": (
-        r"\bhow often\b|\btimes? (?:a|per) (?:day|week|month)\b|\bhow many times\b|\bhow frequently\b",
-        r"\b(?:once|twice|times|daily|weekly|every|each (?:day|week|night)|a (?:day|week))\b",
-    ),
-    "size": (
-        r"\bhow (?:big|wide|tall|deep|high|thick|far)\b|\bcentimet\w+|\b(?:cm|mm|inches|dimensions?|diameter)\b"
-        r"|\bwhat (?:size|length)\b",
-        r"\d+\s?(?:mm|cm|m|metres?|meters?|centimet|millimet|inch|kilomet)|\b(?:finger|hand|palm)s?\b",
-    ),
-    "temperature": (r"\bhow (?:hot|warm|cold)\b|\btemperature\b|\bdegrees\b", r"\d+\s?(?:°|degrees)"),
-    "weight": (
-        r"\bhow heavy\b|\bweigh\w*|\b(?:kilos?|kg)\b",
-        r"\d+\s?(?:kg|kilos?|grams?|g|lbs?)\b|\b(?:kilos?|tonnes?)\b",
-    ),
-}
-_ASKS = {kind: re.compile(asks, re.IGNORECASE) for kind, (asks, _) in _KINDS.items()}
-_HOLDS = {kind: re.compile(holds, re.IGNORECASE) for kind, (_, holds) in _KINDS.items()}
 
 
 def signs(
@@ -86,13 +61,13 @@ def signs(
     best, nearest = order[0], order[:5]
     idf = {stem: lexical.idf(stem) for stem in stems}
     foreign = [stem for stem in stems if not lexical.knows(stem)]
-    asked = [kind for kind, pattern in _ASKS.items() if pattern.search(question)]
+    asked = kinds_asked(question)
     shopping = _SHOPPING.search(question) and not any(_SHOPPING.search(sentence) for sentence in sentences[:3])
     return {
         "top": float(evidence.scores[best]),
         "sentence": float(evidence.column("sentence").max()),
         "headed": float(evidence.column("headed").max()),
-        "label": float(evidence.column("label").max()),
+        "heading": float(evidence.column("heading").max()),
         "best_sentence": float(evidence.column("sentence")[best]),
         "best_coverage": float(evidence.column("coverage")[best]),
         "near_coverage": float(evidence.column("window_coverage")[nearest].max()),
@@ -100,7 +75,7 @@ def signs(
         "foreign_count": float(min(3, len(foreign))),
         "content_words": float(min(6, len(content_words(question)))),
         "leaning": leaning,
-        "kind_missing": float(any(not _HOLDS[kind].search(sentences[0]) for kind in asked)),
+        "kind_missing": float(any(not holds(kind, sentences[0]) for kind in asked)),
         "shopping": float(bool(shopping)),
     }
 
@@ -110,6 +85,15 @@ def confidence(found: Mapping[str, float]) -> float:
     model = _model()
     logit = model["bias"] + sum(model["weights"][name] * found[name] for name in SIGNS)
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+def curated_match(evidence: Evidence) -> float:
+    """Return the cosine of the question and a curated one that says almost the same, 0 where none does.
+
+    What the publisher says is answered needs no guess.
+    """
+    cosine = float(evidence.column("curated").max()) + LABEL_NEAR
+    return min(1.0, cosine) if cosine >= SAME_QUESTION else 0.0
 
 
 def threshold() -> float:

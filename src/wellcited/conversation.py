@@ -13,8 +13,10 @@ CONTEXT_CHARS = 400
 """How much of what was asked before is read along with the question."""
 
 _OPENER = re.compile(
-    r"^(?:(?:ok(?:ay)?|right|good|great|fine|cool|nice|perfect|hm+|ah+|oh|so|well|yes|yeah|no|nope|lol|haha"
-    r"|thanks?(?: you(?: (?:so|very) much)?)?|thx|ta|cheers|got it|i see|alright|sure|many thanks)\b[\s,.;:!–-]*)+",
+    r"^(?:(?:ok(?:ay)?|hm+|ah+|oh|so|yes|yeah|lol|haha|thanks?(?: you(?: (?:so|very) much)?)?|thx|ta|cheers|got it"
+    r"|i see|alright|many thanks)(?:\s*[,.;:!–]+\s*|\s+|$)"
+    # these may belong to the question ("right hip", "well-being"): only before a pause
+    r"|(?:right|good|great|fine|cool|nice|perfect|well|sure|no|nope)(?:\s*[,.;:!–]+\s+|$))+",
     re.IGNORECASE,
 )
 _SWITCH = re.compile(
@@ -36,10 +38,11 @@ _CONTINUES = re.compile(
     re.IGNORECASE,
 )
 
+_ASKING = r"(?:what|how|why|where|when|which|who)(?:['’]?s|['’]re)?"
 _PART = re.compile(
-    r"\?+\s+(?=\S)|[,;]?\s+(?:and|&|or|then|plus)\s+(?=(?:also |then |if so,? )?(?:what|how|why|where|when|which|who"
+    rf"\?+\s+(?=\S)|[,;]?\s+(?:and|&|or|then|plus)\s+(?=(?:also |then |if so,? )?(?:{_ASKING}"
     r"|is|are|does|do|did|can|could|should|shall|will|would|must|may|has|have)\b)"
-    r"|[,;]\s+(?=(?:what|how|why|where|when|which|who)\b)",
+    rf"|[,;]\s+(?={_ASKING}\b)",
     re.IGNORECASE,
 )
 MAX_PARTS = 3

@@ -144,7 +144,7 @@ def _quiet() -> Iterator[None]:
     """Keep the libraries' own progress bars and deprecation notices off the terminal; errors still raise."""
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -153,7 +153,7 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
-        transformers_logging.enable_progress_bar()
+        transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _model_path(model: str) -> str:

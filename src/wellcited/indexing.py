@@ -52,11 +52,12 @@ def build_index(
     """
     started = time.perf_counter()
     settings = settings or load_settings()
+    corpus = Path(corpus if corpus is not None else settings.corpus)
     index = Path(index if index is not None else settings.index)
     tell = progress or (lambda stage, done, total: None)
 
     tell("reading", 0, 1)
-    documents = read_corpus(corpus if corpus is not None else settings.corpus, settings.max_file_mb)
+    documents = read_corpus(corpus, settings.max_file_mb)
     passages = [passage for document in documents for passage in split(document, settings.passage_chars)]
     source = source_digest(documents, settings)
     tell("reading", 1, 1)
@@ -66,7 +67,7 @@ def build_index(
     build, embedded = (
         (previous, 0)
         if previous is not None and reused
-        else _build(index, documents, passages, source, settings, previous, tell)
+        else _build(corpus, index, documents, passages, source, settings, previous, tell)
     )
     counts = build.manifest.counts
     return BuildReport(
@@ -107,6 +108,7 @@ def _previous(index: Path) -> Build | None:
 
 
 def _build(
+    corpus: Path,
     index: Path,
     documents: list[Document],
     passages: list[Passage],
@@ -117,7 +119,7 @@ def _build(
 ) -> tuple[Build, int]:
     rows = layout(documents, passages)
     if not rows.sentences:
-        raise CorpusError(f"{settings.corpus}: there is no sentence in the corpus; write some text under the headings")
+        raise CorpusError(f"{corpus}: there is no sentence in the corpus; write some text under the headings")
     tell("model", 0, 1)
     encoder = PassageEncoder(settings.model)
     tell("model", 1, 1)

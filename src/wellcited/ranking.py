@@ -27,15 +27,16 @@ FEATURES = (
     "passage",  # cosine of question and passage
     "heading",  # cosine of question and heading of the section
     "label",  # cosine of question and the nearest label (heading or curated question) of the section
-    "label_near",  # what of that cosine is above 0.6
-    "label_sentence",  # the same times the cosine of that label and the sentence
+    "curated",  # what of the cosine of question and nearest curated question of the section is above 0.6
+    "curated_sentence",  # the same times the cosine of that curated question and the sentence
     "bm25",  # BM25 of the sentence with its heading, by the most the question could reach
     "coverage",  # share of the question's terms, by idf, that sentence and heading hold
     "window_coverage",  # the same for the neighbours too
     "is_question",  # the sentence is itself a question: it asks, it does not tell
     "dangling",  # the sentence opens with a word that points back (this, it, they)
     "short",  # the sentence is too short to tell much
-    "amount",  # the question asks for an amount or a time, and the sentence holds one
+    "amount",  # the question asks for an amount of some kind, and the sentence holds a number
+    "kind",  # the sentence holds the very kind of amount asked for: a duration, a price, a size
     "reason",  # the question asks why, and the sentence gives a reason
     "definition",  # the question asks what something is, and the sentence opens with its words
     "opening",  # the sentence opens its section
@@ -52,6 +53,34 @@ _AMOUNT = re.compile(
     r"|hundred|half|once|twice|daily|weekly|monthly|hours?|minutes?|seconds?|days?|weeks?|months?|years?)\b",
     re.IGNORECASE,
 )
+_KINDS = {
+    # what asks for it: what holds it
+    "money": (
+        r"\b(?:prices?|priced|costs?|charges?|expensive|cheap|fees?)\b|\bhow much (?:is|are|does|do|for|would)\b",
+        r"[$€£]\s?\d|\d+\s?(?:euros?|dollars?|pounds?|crowns?|marks?)|\b(?:price|cost|fee|pay)\w*",
+    ),
+    "duration": (
+        r"\bhow (?:long|soon)\b|\bhow many (?:\w+ )?(?:seconds|minutes|hours|days|weeks|months|years)\b"
+        r"|\b(?:duration|seconds|minutes)\b",
+        r"\b(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|nights?)\b",
+    ),
+    "frequency": (
+        r"\bhow often\b|\btimes? (?:a|per) (?:day|week|month)\b|\bhow many times\b|\bhow frequently\b",
+        r"\b(?:once|twice|times|daily|weekly|every|each (?:day|week|night)|a (?:day|week))\b",
+    ),
+    "size": (
+        r"\bhow (?:big|wide|tall|deep|high|thick|far)\b|\bcentimet\w+|\b(?:cm|mm|inches|dimensions?|diameter)\b"
+        r"|\bwhat (?:size|length)\b",
+        r"\d+\s?(?:mm|cm|m|metres?|meters?|centimet|millimet|inch|kilomet)|\b(?:finger|hand|palm)s?\b",
+    ),
+    "temperature": (r"\bhow (?:hot|warm|cold)\b|\btemperature\b|\bdegrees\b", r"\d+\s?(?:°|degrees)"),
+    "weight": (
+        r"\bhow heavy\b|\bweigh\w*|\b(?:kilos?|kg)\b",
+        r"\d+\s?(?:kg|kilos?|grams?|g|lbs?)\b|\b(?:kilos?|tonnes?)\b",
+    ),
+}
+_ASKS = {kind: re.compile(asks, re.IGNORECASE) for kind, (asks, _) in _KINDS.items()}
+_HOLDS = {kind: re.compile(holds, re.IGNORECASE) for kind, (_, holds) in _KINDS.items()}
 _REASON_ASKED = re.compile(r"\b(?:why|how come|what causes?|reasons?|what for|purpose)\b", re.IGNORECASE)
 _REASON = re.compile(
     r"\b(?:because|since|due to|causes?|caused|causing|so that|reasons?|that is why|this is why|leads? to|therefore"
@@ -80,6 +109,16 @@ COMMON = frozenset(
 """Words that carry no topic of their own; a question's terms are the others."""
 
 
+def kinds_asked(question: str) -> list[str]:
+    """Return the kinds of amount that `question` asks for: duration, money, frequency, size, temperature, weight."""
+    return [kind for kind, pattern in _ASKS.items() if pattern.search(question)]
+
+
+def holds(kind: str, sentence: str) -> bool:
+    """Whether `sentence` holds an amount of `kind`."""
+    return bool(_HOLDS[kind].search(sentence))
+
+
 def content_words(text: str) -> list[str]:
     """Return the words of `text` that carry a topic, in order."""
     return [word for word in words(text) if word not in COMMON]
@@ -93,6 +132,7 @@ class SentenceTraits:
     dangling: Scores
     short: Scores
     amount: Scores
+    kinds: Mapping[str, Scores]
     reason: Scores
     opening: Scores
     first_words: tuple[frozenset[str], ...]
@@ -109,6 +149,7 @@ class SentenceTraits:
             dangling=flags(_DANGLING.match),
             short=np.array([max(0.0, 1 - len(sentence) / 50) for sentence in sentences], dtype=np.float32),
             amount=flags(_AMOUNT.search),
+            kinds={kind: flags(pattern.search) for kind, pattern in _HOLDS.items()},
             reason=flags(_REASON.search),
             opening=np.array(opening, dtype=np.float32),
             first_words=tuple(frozenset(content_words(sentence)[:3]) for sentence in sentences),
@@ -120,6 +161,7 @@ class Asked:
     """What kind of answer a question asks for."""
 
     amount: bool
+    kinds: tuple[str, ...]
     reason: bool
     definition: bool
     content: frozenset[str]
@@ -129,6 +171,7 @@ class Asked:
         """Read it off the words of `question`."""
         return cls(
             amount=bool(_AMOUNT_ASKED.search(question)),
+            kinds=tuple(kinds_asked(question)),
             reason=bool(_REASON_ASKED.search(question)),
             definition=bool(_DEFINITION_ASKED.search(question.strip())),
             content=frozenset(content_words(question)),
@@ -148,6 +191,7 @@ def trait_features(asked: Asked, traits: SentenceTraits) -> Mapping[str, Scores]
         "dangling": traits.dangling,
         "short": traits.short,
         "amount": traits.amount if asked.amount else zeros,
+        "kind": np.maximum.reduce([zeros, *(traits.kinds[kind] for kind in asked.kinds)]),
         "reason": traits.reason if asked.reason else zeros,
         "definition": opens,
         "opening": traits.opening,

@@ -77,15 +77,17 @@ class Retriever:
         self._dense = dense
         self.layout: Layout = layout(documents, passages)
         self._spans = [span for passage in passages for span in passage.sentences]
-        self._languages = {document.id: document.language for document in documents}
         owner = self.layout.sentence_passage
         self._section = self.layout.passage_section[owner]
         self._first_row = np.searchsorted(owner, np.arange(len(self.passages)))
         opening = np.concatenate([[True], self._section[1:] != self._section[:-1]]) if len(owner) else np.zeros(0, bool)
         self._traits = SentenceTraits.of(self.layout.sentences, [bool(flag) for flag in opening])
-        language = documents[0].language if documents else "en"
-        self._language = language
-        self._terms = [frozenset(terms(text, language)) for text in self.layout.headed]
+        self._language = documents[0].language if documents else "en"
+        languages = {document.id: document.language for document in documents}
+        self._terms = [
+            frozenset(terms(text, languages[passages[number].document_id]))
+            for text, number in zip(self.layout.headed, owner, strict=True)
+        ]
         self._labels = [np.flatnonzero(self.layout.label_section == section) for section in range(self._sections)]
         self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
 
@@ -206,16 +208,20 @@ class Retriever:
         return norms
 
     def _label_features(self, vector: Vectors, section: Rows, sentences: Vectors) -> dict[str, Scores]:
-        label_cosines = self._label_vectors @ vector
-        best = np.zeros(self._sections, dtype=np.int64)
+        """Return what headings and curated questions tell; the first labels are the headings, in section order."""
+        cosines = self._label_vectors @ vector
+        nearest = np.arange(self._sections)
+        curated = np.full(self._sections, -1)
         for number in set(section.tolist()):
             labels = self._labels[number]
-            best[number] = labels[int(np.argmax(label_cosines[labels]))]
-        nearest = best[section]
-        near = np.maximum(0.0, label_cosines[nearest] - LABEL_NEAR)
+            nearest[number] = labels[int(np.argmax(cosines[labels]))]
+            if len(labels) > 1:
+                curated[number] = labels[1 + int(np.argmax(cosines[labels[1:]]))]
+        question = curated[section]
+        near = np.where(question >= 0, np.maximum(0.0, cosines[question] - LABEL_NEAR), 0.0)
         return {
-            "heading": label_cosines[section],
-            "label": label_cosines[nearest],
-            "label_near": near,
-            "label_sentence": near * np.einsum("ij,ij->i", self._label_vectors[nearest], sentences),
+            "heading": cosines[section],
+            "label": cosines[nearest[section]],
+            "curated": near,
+            "curated_sentence": near * np.einsum("ij,ij->i", self._label_vectors[question], sentences),
         }

@@ -14,6 +14,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import (
+    SettingsError as SourceError,
+)
 
 from wellcited.errors import SettingsError
 
@@ -85,6 +88,8 @@ def load_settings(**overrides: Any) -> Settings:
         hint = _nearest(name, known) if first["type"] == "extra_forbidden" else ""
         where = f"{SETTINGS_FILE} or {PREFIX}*"
         raise SettingsError(f"setting {name!r}: {first['msg'].lower()}{hint} (in {where})") from error
+    except SourceError as error:
+        raise SettingsError(f"{error}; give a list as JSON, e.g. {PREFIX}EMERGENCY_NUMBERS='[\"112\"]'") from error
     except ValueError as error:
         raise SettingsError(f"{SETTINGS_FILE}: cannot be read: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from wellcited.datatypes import Block, BlockKind, Mark, MarkKind
 GAP = "\n\n"
 """What stands between two blocks of the text."""
 
+_TAG = re.compile(r"</?(?P<name>[A-Za-z][A-Za-z0-9-]*)")
 _MARKS: dict[str, MarkKind] = {"strong": "strong", "em": "emphasis", "link": "link"}
 
 
@@ -99,10 +101,15 @@ class _Inline:
     text: str = ""
     marks: list[Mark] = field(default_factory=list)
     open: list[tuple[MarkKind, int, str | None]] = field(default_factory=list)
+    hidden: int = 0
 
     def write(self, tokens: Sequence[Token]) -> tuple[str, list[Mark]]:
         for token in tokens:
             match token.type:
+                case "html_inline":
+                    self._html(token.content)
+                case "text" | "text_special" | "softbreak" | "hardbreak" | "code_inline" | "image" if self.hidden:
+                    pass
                 case "text" | "text_special":
                     self.text += token.content
                 case "softbreak":
@@ -124,9 +131,40 @@ class _Inline:
                         self.marks.append(Mark(kind=kind, start=start, end=len(self.text), href=href))
         return self.text, sorted(self.marks, key=lambda mark: (mark.start, -mark.end))
 
+    def _html(self, tag: str) -> None:
+        """Hide what stands between the tags of a script or style; a `<br>` is a line break, any other tag nothing."""
+        found = _TAG.match(tag)
+        name = found["name"].lower() if found else ""
+        if name in _SILENT:
+            self.hidden = max(0, self.hidden + (-1 if tag.startswith("</") else 1))
+        elif name == "br" and not self.hidden:
+            self.text += "\n"
+
+
+_SILENT = ("script", "style", "template", "noscript")
+_INLINE = (
+    "a",
+    "abbr",
+    "b",
+    "cite",
+    "code",
+    "em",
+    "i",
+    "kbd",
+    "mark",
+    "q",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "u",
+)
+
 
 class _Words(HTMLParser):
-    silent = ("script", "style", "template", "noscript")
+    """The words of raw HTML: nothing of what a browser would not show, a break at every block and line break."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,10 +172,14 @@ class _Words(HTMLParser):
         self.hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.hidden += tag in self.silent
+        self.hidden += tag in _SILENT
+        if tag not in _INLINE:
+            self.words.append("\n\n")
 
     def handle_endtag(self, tag: str) -> None:
-        self.hidden = max(0, self.hidden - (tag in self.silent))
+        self.hidden = max(0, self.hidden - (tag in _SILENT))
+        if tag not in _INLINE:
+            self.words.append("\n\n")
 
     def handle_data(self, data: str) -> None:
         if not self.hidden:

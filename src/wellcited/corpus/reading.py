@@ -126,10 +126,11 @@ def split_front_matter(source: str, path: Path) -> tuple[FrontMatter, str]:
         raise CorpusError(f"{path}: the front matter opened by {FENCE} on line 1 is never closed; add a line {FENCE}")
     try:
         values: Any = yaml.safe_load("".join(lines[1:end]))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # PyYAML lets a 30 February out as ValueError
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 2})" if mark else ""
-        problem = getattr(error, "problem", None) or "not valid YAML"
+        reason = "not valid YAML" if isinstance(error, yaml.YAMLError) else str(error)
+        problem = getattr(error, "problem", None) or reason
         raise CorpusError(
             f"{path}: the front matter does not parse{where}: {problem}; put values with a colon in quotes"
         ) from error

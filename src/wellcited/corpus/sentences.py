@@ -29,7 +29,7 @@ def sentence_spans(text: str, start: int, end: int, language: str = "en") -> lis
         pending = None
         if not _HAS_WORD.search(text, first, last):
             if spans and not text[first:last].isspace():
-                spans[-1] = _trimmed(text, spans[-1].start, last)
+                spans[-1] = trimmed(text, spans[-1].start, last)
             continue
         if _LIST_NUMBER.fullmatch(text[first:last].strip()) and last < end:
             pending = first  # "1. " is the number of the sentence that follows
@@ -41,19 +41,20 @@ def sentence_spans(text: str, start: int, end: int, language: str = "en") -> lis
 
 
 def _pieces(text: str, start: int, end: int) -> list[Span]:
-    span = _trimmed(text, start, end)
+    span = trimmed(text, start, end)
     pieces = []
     while span.end - span.start > MAX_SENTENCE:
         limit = span.start + MAX_SENTENCE
         spaces = (match.start() for match in _SPACE.finditer(text, limit - MAX_SENTENCE // 2, limit))
         cut = max(spaces, default=limit)
-        pieces.append(_trimmed(text, span.start, cut))
-        span = _trimmed(text, cut, span.end)
+        pieces.append(trimmed(text, span.start, cut))
+        span = trimmed(text, cut, span.end)
     pieces.append(span)
     return [piece for piece in pieces if _HAS_WORD.search(text, piece.start, piece.end)]
 
 
-def _trimmed(text: str, start: int, end: int) -> Span:
+def trimmed(text: str, start: int, end: int) -> Span:
+    """Return the span of `text[start:end]` without the white space around it."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

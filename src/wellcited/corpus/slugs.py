@@ -28,12 +28,14 @@ class Slugs:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._last: dict[str, int] = {}
 
     def unique(self, text: str) -> str:
         slug = base = slugify(text)
-        number = 1
+        number = self._last.get(base, 1)
         while slug in self._taken:
             number += 1
             slug = f"{base}-{number}"
+        self._last[base] = number
         self._taken.add(slug)
         return slug

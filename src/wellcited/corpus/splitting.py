@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from wellcited.corpus.sentences import sentence_spans
+from wellcited.corpus.sentences import sentence_spans, trimmed
 from wellcited.corpus.slugs import Slugs
 from wellcited.datatypes import Block, Document, Passage, Span
 
@@ -86,7 +86,7 @@ def _pieces(document: Document, section: Section, max_chars: int) -> Iterator[_P
         start = _skip_space(text, before, block.start)  # a list marker stands before its block and goes with it
         before = block.end
         if block.kind in ("code", "row"):
-            spans = [Span(start=block.start, end=block.end)]
+            spans = [trimmed(text, block.start, block.end)]
         else:
             spans = sentence_spans(text, block.start, block.end, document.language)
         if block.end - start <= max_chars or len(spans) < 2:

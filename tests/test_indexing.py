@@ -1,0 +1,245 @@
+"""Building: the same in, the same out; what did not change is not done again; a failure changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Built, WordEncoder
+
+import wellcited
+from wellcited import bundle, indexing
+from wellcited.bundle import open_build
+from wellcited.corpus.reading import read_corpus
+from wellcited.errors import BundleError, CorpusError, ModelError, WellcitedError
+from wellcited.indexing import build_index, is_current, source_digest
+from wellcited.layout import layout
+from wellcited.search.dense import DenseIndex
+from wellcited.settings import Settings
+
+WORDS = Settings(model="words")
+
+
+def edit(built: Built, before: str, after: str) -> None:
+    path = built.corpus / "kettle.md"
+    source = path.read_text("utf-8")
+    assert source.count(before) == 1
+    path.write_text(source.replace(before, after), "utf-8")
+
+
+def rebuild(built: Built, **settings: object) -> indexing.BuildReport:
+    return build_index(built.corpus, built.index, Settings(**{"model": "words", **settings}))  # type: ignore[arg-type]
+
+
+def test_the_report_tells_what_was_built(built: Built) -> None:
+    report, build = built.report, built.build
+    assert not report.reused
+    assert report.index == built.index
+    assert report.build_id == build.manifest.id == bundle.current_id(built.index)
+    assert report.documents == len(build.documents()) == 2
+    assert report.passages == len(build.passages())
+    assert report.sentences == sum(len(passage.sentences) for passage in build.passages())
+    rows = layout(build.documents(), build.passages())
+    assert report.embedded == len(set(rows.texts))
+    assert build.manifest.counts.vectors == len(rows.texts) == len(DenseIndex.open(build.folder / bundle.DENSE))
+
+
+def test_the_same_corpus_and_settings_give_the_same_build(built: Built, tmp_path: Path) -> None:
+    again = build_index(built.corpus, tmp_path / "again", WORDS)
+    assert again.build_id == built.report.build_id
+    other = open_build(tmp_path / "again").folder
+    for name in (bundle.DOCUMENTS, bundle.PASSAGES, bundle.DENSE, bundle.MANIFEST):
+        assert (other / name).read_bytes() == (built.build.folder / name).read_bytes()
+
+
+def test_the_place_of_the_corpus_does_not_matter(built: Built, tmp_path: Path) -> None:
+    (tmp_path / "moved").mkdir()
+    for path in built.corpus.iterdir():
+        (tmp_path / "moved" / path.name).write_bytes(path.read_bytes())
+    assert build_index(tmp_path / "moved", built.index, WORDS).reused
+
+
+def test_an_unchanged_corpus_is_reused_without_loading_a_model(built: Built, words_model: type[WordEncoder]) -> None:
+    loads = words_model.loads
+    report = rebuild(built)
+    assert report.reused
+    assert report.embedded == 0
+    assert report.build_id == built.report.build_id
+    assert words_model.loads == loads
+
+
+def test_an_unchanged_corpus_is_reused_without_importing_torch(tiny: Built) -> None:
+    program = (
+        "import sys; from pathlib import Path; from wellcited.indexing import build_index;"
+        "from wellcited.settings import Settings;"
+        "print(build_index(sys.argv[1], sys.argv[2], Settings()).reused,"
+        "sorted({'torch', 'transformers', 'sentence_transformers', 'onnx'} & set(sys.modules)))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(tiny.corpus), str(tiny.index)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(wellcited.__file__).parents[1])},
+    )
+    assert ran.stdout.strip() == "True []"
+
+
+def test_after_one_changed_sentence_only_the_new_texts_are_embedded(
+    built: Built, words_model: type[WordEncoder]
+) -> None:
+    before = set(layout(built.build.documents(), built.build.passages()).texts)
+    words_model.embedded.clear()
+    edit(built, "A wet kettle rusts at the seam", "A damp kettle rusts at the seam")
+    report = rebuild(built)
+    after = layout(built.build.documents(), built.build.passages()).texts
+    assert set(words_model.embedded) == set(after) - before
+    assert report.embedded == len(words_model.embedded) == 3  # the sentence, alone and under its heading; its passage
+    assert report.build_id != built.report.build_id
+
+
+def test_vectors_that_were_taken_over_are_those_of_their_texts(built: Built, tmp_path: Path) -> None:
+    edit(built, "A wet kettle rusts", "A new sentence. A wet kettle rusts")
+    rebuild(built)
+    build_index(built.corpus, tmp_path / "fresh", WORDS)
+    fresh = open_build(tmp_path / "fresh").folder
+    assert (built.build.folder / bundle.DENSE).read_bytes() == (fresh / bundle.DENSE).read_bytes()
+
+
+def test_the_query_encoder_is_taken_over_while_the_model_is_the_same(
+    built: Built, words_model: type[WordEncoder]
+) -> None:
+    edit(built, "A wet kettle rusts", "A damp kettle rusts")
+    rebuild(built)
+    assert words_model.exports == 1
+    words_model.digest = "1" * 64
+    try:
+        edit(built, "A damp kettle rusts", "A wet kettle rusts")
+        report = rebuild(built)
+    finally:
+        words_model.digest = WordEncoder.digest
+    assert words_model.exports == 2
+    assert report.embedded == len(set(layout(built.build.documents(), built.build.passages()).texts))
+
+
+@pytest.mark.parametrize("change", [{"model": "other"}, {"passage_chars": 200}])
+def test_a_setting_that_shapes_the_index_makes_a_new_build(built: Built, change: dict[str, object]) -> None:
+    report = rebuild(built, **change)
+    assert not report.reused
+    assert report.build_id != built.report.build_id
+
+
+def test_a_setting_of_answer_time_leaves_the_build_as_it_is(built: Built) -> None:
+    assert rebuild(built, port=1, answer_sentences=1, host="x").reused
+
+
+def test_is_current_tells_whether_corpus_and_settings_are_those_of_the_live_build(built: Built, tmp_path: Path) -> None:
+    assert is_current(built.corpus, built.index, WORDS)
+    assert not is_current(built.corpus, built.index, Settings(model="words", passage_chars=300))
+    assert not is_current(built.corpus, tmp_path / "nowhere", WORDS)
+    (built.corpus / "kettle.questions.md").unlink()
+    assert not is_current(built.corpus, built.index, WORDS)
+
+
+def test_any_change_of_a_document_changes_the_source(built: Built) -> None:
+    documents = read_corpus(built.corpus)
+    changed = [
+        documents[::-1],
+        documents[:1],
+        [documents[0].model_copy(update={"title": "Other"}), documents[1]],
+        [documents[0], documents[1].model_copy(update={"questions": ()})],
+    ]
+    digests = [source_digest(found, WORDS) for found in [documents, *changed]]
+    assert len(set(digests)) == 5
+
+
+def test_passage_ids_stay_when_another_section_is_edited(built: Built) -> None:
+    before = {passage.id: passage.text for passage in built.build.passages()}
+    edit(built, "Empty the kettle before you store it.", "Let it dry. Then empty it. Store it upside down.")
+    rebuild(built)
+    after = {passage.id: passage.text for passage in built.build.passages()}
+    assert before.keys() == after.keys()
+    assert {key for key in before if before[key] != after[key]} == {"kettle-care/storing-a-kettle/1"}
+
+
+def test_progress_is_told_for_every_stage(words_model: type[WordEncoder], tiny_corpus: Path, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    build_index(tiny_corpus, tmp_path / "index", WORDS, lambda *step: told.append(step))
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["reading", "model", "embedding", "writing", "encoder"]
+    assert all(0 <= done <= total for _, done, total in told)
+
+
+@pytest.mark.parametrize("error", [ModelError("no such model"), CorpusError("bad file"), KeyboardInterrupt()])
+@pytest.mark.parametrize("place", ["read_corpus", "split", "DenseIndex", "_lexical"])
+def test_a_failure_leaves_the_live_build_as_it_was(
+    built: Built, monkeypatch: pytest.MonkeyPatch, place: str, error: BaseException
+) -> None:
+    edit(built, "A wet kettle rusts", "A damp kettle rusts")
+
+    class Failing:
+        def __call__(self, *_: object) -> None:
+            raise error
+
+        build = open = __call__
+
+    before = sorted(path.name for path in (built.index / "builds").iterdir())
+    monkeypatch.setattr(indexing, place, Failing())
+    with pytest.raises(type(error)):
+        rebuild(built)
+    assert open_build(built.index).manifest.id == built.report.build_id
+    assert sorted(path.name for path in (built.index / "builds").iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["index", "index/builds"])
+def test_an_index_folder_that_cannot_be_written_is_named(
+    words_model: type[WordEncoder], tiny_corpus: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("a file stands in the way", "utf-8")
+    with pytest.raises(BundleError, match=rf"{tmp_path}/index.*: the index cannot be written: .*permissions"):
+        build_index(tiny_corpus, tmp_path / "index", WORDS)
+
+
+@contextlib.contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Fail writes as a full disk does, beyond `size` bytes of any file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [100, 2000, 5000])
+def test_a_full_disk_is_a_known_error_and_the_live_build_stays(built: Built, size: int) -> None:
+    edit(built, "A wet kettle rusts", "A damp kettle rusts")
+    with no_file_larger_than(size), pytest.raises(WellcitedError):
+        rebuild(built)
+    assert open_build(built.index).manifest.id == built.report.build_id
+    assert [path.name for path in (built.index / "builds").iterdir()] == [built.report.build_id]
+
+
+def test_a_corpus_that_cannot_be_read_leaves_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError):
+        build_index(tmp_path / "nowhere", tmp_path / "index", WORDS)
+    assert not (tmp_path / "index").exists()
+
+
+def test_the_real_model_builds_the_same_vectors_as_it_answers_with(tiny: Built) -> None:
+    assert tiny.report.embedded > 0
+    assert set((tiny.build.folder / bundle.ENCODER).iterdir()) == {
+        tiny.build.folder / bundle.ENCODER / name for name in ("model.onnx", "tokenizer.json", "encoder.json")
+    }
+
+
+def test_a_rebuild_takes_the_encoder_over_by_sharing_its_file(tiny: Built, project: Built) -> None:
+    assert project.build.manifest.files["encoder/model.onnx"] == tiny.build.manifest.files["encoder/model.onnx"]
+    assert project.report.documents == 1
+    assert not project.report.reused

