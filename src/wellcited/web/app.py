@@ -1,0 +1,132 @@
+"""The server: the chat at /, the guide under /guide, the API under /api, and nothing from anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+
+import wellcited
+from wellcited.errors import SettingsError
+from wellcited.settings import Settings, load_settings
+from wellcited.web.api import Answering, Readiness, add_problem_handlers, api_router
+from wellcited.web.boundary import BodyLimit, ChatDoor, SecurityHeaders
+from wellcited.web.chat import build_chat, chat_theme, chat_title, shell_html
+from wellcited.web.markup import escape
+from wellcited.web.reader import guide_router
+from wellcited.web.reference import reference_router
+from wellcited.web.static import asset_router, asset_url, frame
+
+log = logging.getLogger(__name__)
+
+WARM_UP = "What is this guide about?"
+
+
+def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequence[str] = ("'self'",)) -> FastAPI:
+    """Return the whole server as one ASGI app; it is ready once a first answer has been given.
+
+    `frame_ancestors` are the sites, as a Content-Security-Policy names them, that may show it in a frame.
+    """
+    readiness = Readiness()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warming = asyncio.create_task(_warm_up(assistant, readiness))
+        yield
+        warming.cancel()
+
+    app = FastAPI(
+        title="wellcited",
+        summary="Answers from a guide, in the guide's own words, with the passage that says so.",
+        version=wellcited.__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.include_router(api_router(assistant, settings, readiness))
+    app.include_router(guide_router(assistant.documents))
+    app.include_router(reference_router(app))
+    app.include_router(asset_router())
+    add_problem_handlers(app)
+    _mount_chat(app, assistant, settings)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(SecurityHeaders, frame_ancestors=frame_ancestors)
+    return app
+
+
+def serve(
+    assistant: Answering | None = None,
+    settings: Settings | None = None,
+    frame_ancestors: Sequence[str] = ("'self'",),
+) -> None:
+    """Serve until interrupted; without an assistant, open the index that the settings name."""
+    settings = settings or load_settings()
+    if assistant is None:
+        from wellcited.assistant import Assistant
+
+        assistant = Assistant.open(settings.index, settings)
+    with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
+        app = create_app(assistant, settings, frame_ancestors)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
+        server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        why = os.strerror(error.errno or 0).lower()
+        raise SettingsError(f"cannot listen on {host}:{port}: {why}; choose another with --host, --port") from error
+
+
+def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
+    own_routes = list(app.routes)
+    gr.mount_gradio_app(
+        app,
+        build_chat(assistant, settings),
+        path="/",
+        theme=chat_theme(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        max_file_size=0,
+    )
+    mount = app.routes[-1]
+    assert isinstance(mount, Mount)  # noqa: S101 - what mount_gradio_app promises
+    head = frame("head.html").substitute(
+        title=escape(chat_title(assistant.documents)[0]),
+        theme_css=asset_url("theme.css"),
+        chat_css=asset_url("chat.css"),
+        theme_js=asset_url("theme.js"),
+        chat_js=asset_url("chat.js"),
+        icon=asset_url("icon.svg"),
+    )
+    early = f'<div id="wellcited-early">{shell_html(assistant, settings)}</div>'
+    mount.app = ChatDoor(mount.app, own_routes, head, early)
+
+
+async def _warm_up(assistant: Answering, readiness: Readiness) -> None:
+    question = assistant.examples[0] if assistant.examples else WARM_UP
+    try:
+        await run_in_threadpool(assistant.ask, question)
+    except Exception:
+        log.exception("the first answer failed: the server stays unready")
+    else:
+        readiness.ready = True

@@ -1,0 +1,170 @@
+"""What may come in and go out: body size, security headers, and the few doors of Gradio that the chat uses."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+
+from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wellcited.web.api import problem
+
+MAX_BODY_BYTES = 256 * 1024
+_DOORS = re.compile(
+    r"/(?:assets/.*|static/.*|theme\.css|config/?|favicon\.ico|robots\.txt"
+    r"|gradio_api/(?:component_server/?|heartbeat/[^/]*|startup-events|app_id/?))?"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; script-src 'self'"
+)
+
+
+class BodyLimit:
+    """Refuse a body of more than `limit` bytes with 413, whether or not it announces its size."""
+
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        body = bytearray()
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        too_large = announced.isdigit() and int(announced) > self.limit
+        more = not too_large
+        while more and not too_large:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            too_large = len(body) > self.limit
+        if too_large:
+            await problem(413, f"The body is larger than {self.limit // 1024} kB.")(scope, receive, send)
+            return
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self.app(scope, replay, send)
+
+
+class SecurityHeaders:
+    """Add the security headers to every response; only pages of `frame_ancestors` may show the window in a frame."""
+
+    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ("'self'",)) -> None:
+        self.app = app
+        self.ancestors = f"; frame-ancestors {' '.join(frame_ancestors)}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in {**_HEADERS, "Content-Security-Policy": _POLICY}.items():
+                    headers.setdefault(name, value)
+                headers["Content-Security-Policy"] += self.ancestors
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class ChatDoor:
+    """Gradio behind a door: only what the chat needs gets in, and its page is completed on the way out.
+
+    The page gets `head` (style sheets and script) and `body` (the window itself, so that it is there before
+    Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], head: str, body: str) -> None:
+        self.app = app
+        self.routes = routes
+        self.head = head
+        self.body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        if not _DOORS.fullmatch(path):
+            await self._refuse(scope, receive, send)
+        elif path == "/":
+            await self._page(scope, receive, send)
+        elif path.startswith("/assets/"):
+            await self.app(scope, receive, _kept(send))
+        else:
+            await self.app(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for route in self.routes:
+            match, matched = route.matches(scope)
+            if match is Match.PARTIAL:  # known here, but not with this method: the route says which it knows
+                scope.update(matched)
+                await route.handle(scope, receive, send)
+                return
+        await problem(404, "There is nothing at this address.")(scope, receive, send)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message | None = None
+        body = bytearray()
+
+        async def completed(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body") or start is None:
+                return
+            headers = MutableHeaders(scope=start)
+            content = bytes(body)
+            if start["status"] == 200 and "html" in headers.get("content-type", "") and content:
+                nonce = secrets.token_urlsafe(16)
+                content = self._complete(content.decode(), nonce).encode()
+                headers["content-length"] = str(len(content))
+                # Gradio compiles the component's template, and for that needs eval; inline scripts need the nonce.
+                headers["Content-Security-Policy"] = f"{_POLICY} 'nonce-{nonce}' 'unsafe-eval'"
+                headers["Cache-Control"] = "no-store"
+            await send(start)
+            await send({"type": "http.response.body", "body": content})
+
+        # Without Accept-Encoding: the page is changed, and must not come compressed.
+        plain = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+        await self.app({**scope, "headers": plain}, receive, completed)
+
+    def _complete(self, page: str, nonce: str) -> str:
+        page = re.sub(r'<meta\s+(?:property="og:|name="twitter:)[^>]*/>\s*', "", page)
+        page = re.sub(r'<link\s[^>]*(?:rel="manifest"|href="https?://)[^>]*>\s*', "", page)
+        page = re.sub(r'<script\s[^>]*src="https?://[^>]*>\s*</script>\s*', "", page)
+        page = page.replace("shrink-to-fit=no", "interactive-widget=resizes-content")  # room for a phone's keyboard
+        page = page.replace("</head>", f"{self.head}</head>", 1)
+        page = re.sub(r"<gradio-app\b", lambda match: self.body + match[0], page, count=1)
+        return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', page)
+
+
+def _kept(send: Send) -> Send:
+    """Let browsers keep a file for a year: the names of Gradio's scripts change with their content."""
+
+    async def with_caching(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            MutableHeaders(scope=message)["Cache-Control"] = "public, max-age=31536000, immutable"
+        await send(message)
+
+    return with_caching

@@ -1,0 +1,148 @@
+"""The guide as pages: good to read, to link into and to print, without a line of script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote as percent
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from wellcited.corpus.slugs import slugify
+from wellcited.datatypes import Block, Document, Span
+from wellcited.web.markup import blocks_html, escape, safe_href
+from wellcited.web.static import asset_url, frame
+
+_TAKEN = {"cite", "contents", "guide", "top"}
+
+
+def heading_anchors(document: Document) -> dict[int, str]:
+    """Return an id for every heading, by the offset where the heading starts; no id comes twice."""
+    anchors: dict[int, str] = {}
+    taken = set(_TAKEN)
+    for block in _headings(document):
+        base = slugify(document.text[block.start : block.end])
+        slug, count = base, 2
+        while slug in taken:
+            slug, count = f"{base}-{count}", count + 1
+        taken.add(slug)
+        anchors[block.start] = slug
+    return anchors
+
+
+def article_html(document: Document, cite: Span | None = None) -> str:
+    """Return the whole guide as HTML, the cited characters in `<mark id="cite">`."""
+    return blocks_html(document, document.blocks, cite, heading_anchors(document))
+
+
+def guide_page(document: Document, cite: Span | None = None) -> str:
+    """Return the page of one guide."""
+    has_title = any(block.kind == "heading" and block.level == 1 for block in document.blocks)
+    facts = []
+    if document.updated:
+        day = document.updated
+        facts.append(f'Updated <time datetime="{day.isoformat()}">{day.day} {day:%B %Y}</time>')
+    facts.append(f"{max(1, round(len(document.text.split()) / 220))} minutes to read")
+    original = safe_href(document.source_url)
+    if original:
+        facts.append(f'<a href="{escape(original)}" rel="noopener noreferrer">Original</a>')
+    return _page(
+        title=document.title,
+        language=document.language,
+        heading="" if has_title else f"<h1>{escape(document.title)}</h1>",
+        facts=" · ".join(facts),
+        contents=_contents_html(document),
+        body=article_html(document, cite),
+        credit=f"<p>{escape(document.source)}</p>" if document.source else "",
+    )
+
+
+def listing_page(documents: Mapping[str, Document]) -> str:
+    """Return the page that lists every guide."""
+    items = "".join(
+        f'<li><a href="/guide/{percent(document.id, safe="")}">{escape(document.title)}</a></li>'
+        for document in documents.values()
+    )
+    return _page(
+        title="The guides", heading="<h1>The guides</h1>", body=f'<ul class="guides">{items}</ul>' if items else ""
+    )
+
+
+def missing_page(documents: Mapping[str, Document]) -> str:
+    """Return the page for a guide that is not here, with the guides that are."""
+    items = "".join(
+        f'<li><a href="/guide/{percent(document.id, safe="")}">{escape(document.title)}</a></li>'
+        for document in documents.values()
+    )
+    body = "<p>There is no guide at this address. It may have been renamed or withdrawn.</p>"
+    return _page(title="No such guide", heading="<h1>No such guide</h1>", body=f'{body}<ul class="guides">{items}</ul>')
+
+
+def cited_span(document: Document, start: str | None, end: str | None) -> Span | None:
+    """Return the span that the address names, or None where it names none of this document."""
+    try:
+        first, last = int(start or ""), int(end or "")
+    except ValueError:
+        return None
+    return Span(start=first, end=last) if 0 <= first < last <= len(document.text) else None
+
+
+def guide_router(documents: Mapping[str, Document]) -> APIRouter:
+    """Serve `/guide` and `/guide/<document id>`."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse)
+    def listing() -> HTMLResponse:
+        return HTMLResponse(listing_page(documents))
+
+    @router.api_route("/guide/{document_id:path}", methods=["GET", "HEAD"], response_class=HTMLResponse)
+    def guide(document_id: str, start: str | None = None, end: str | None = None) -> HTMLResponse:
+        document = documents.get(document_id)
+        if document is None:
+            return HTMLResponse(missing_page(documents), status_code=404)
+        return HTMLResponse(guide_page(document, cited_span(document, start, end)))
+
+    return router
+
+
+def _page(
+    *,
+    title: str,
+    body: str,
+    language: str = "en",
+    heading: str = "",
+    facts: str = "",
+    contents: str = "",
+    credit: str = "",
+) -> str:
+    return frame("guide.html").substitute(
+        title=escape(title),
+        language=escape(language),
+        heading=heading,
+        facts=f'<p class="facts">{facts}</p>' if facts else "",
+        contents=contents,
+        body=body,
+        credit=credit,
+        theme_css=asset_url("theme.css"),
+        guide_css=asset_url("guide.css"),
+        theme_js=asset_url("theme.js"),
+        icon=asset_url("icon.svg"),
+    )
+
+
+def _contents_html(document: Document) -> str:
+    anchors = heading_anchors(document)
+    entries = [block for block in _headings(document) if 2 <= block.level <= 3]
+    if len(entries) < 2:
+        return ""
+    items = "".join(
+        f'<li class="level-{block.level}"><a href="#{escape(anchors[block.start])}">'
+        f"{escape(document.text[block.start : block.end])}</a></li>"
+        for block in entries
+    )
+    folded = f"<details><summary>Contents</summary><ol>{items}</ol></details>"
+    return f'<nav class="contents" aria-label="Contents">{folded}</nav>'
+
+
+def _headings(document: Document) -> list[Block]:
+    return [block for block in document.blocks if block.kind == "heading"]
