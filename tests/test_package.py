@@ -127,3 +127,19 @@ OTHERS = [pytest.param(KETTLE, id="kettle")] + [
 @pytest.mark.parametrize("path", sorted((PROJECT / "corpus").glob("*.md")), ids=lambda path: path.name)
 def test_the_corpus_copies_no_long_run_of_words(path: Path, other: str) -> None:
     assert shared_run(path.read_text("utf-8"), other) == []
+
+
+def test_the_process_gives_its_whole_answer_and_the_exit_code_of_the_contract(tiny: Built) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "wellcited", *arguments], capture_output=True, text=True, encoding="utf-8"
+        )
+
+    answered = run("ask", "hello there", "--index", str(tiny.index), "--json")
+    assert (answered.returncode, answered.stderr) == (0, "")
+    assert json.loads(answered.stdout)["kind"] == "smalltalk"
+    refused = run("ask", "", "--index", str(tiny.index))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "wellcited: the question is empty; write what you would like to know\n"
+    assert run("ask", "one", "two").returncode == 2
+    assert run("index", "--no-such-option").returncode == 2

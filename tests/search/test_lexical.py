@@ -65,7 +65,7 @@ def test_a_query_without_a_known_term_scores_nothing(query: list[str]) -> None:
 def test_the_index_knows_its_terms_and_how_rare_they_are() -> None:
     index = LexicalIndex.build(ENTRIES)
     assert len(index) == 5
-    assert index.vocabulary == {term for entry in ENTRIES for term in entry}
+    assert all(index.knows(term) for entry in ENTRIES for term in entry)
     assert index.knows("nib")
     assert not index.knows("")
     assert not index.knows("unknown")
@@ -78,7 +78,7 @@ def test_what_was_saved_is_opened(tmp_path: Path) -> None:
     built.save(tmp_path / "lexical")
     opened = LexicalIndex.open(tmp_path / "lexical")
     assert len(opened) == len(built)
-    assert opened.vocabulary == built.vocabulary
+    assert [opened.knows(term) for term in ("kettl", "été", "unknown")] == [True, True, False]
     for query in (["kettl", "steam"], ["日本語"], [], ["unknown"]):
         assert opened.scores(query).tolist() == built.scores(query).tolist()
     assert opened.idf("ink") == built.idf("ink")
@@ -96,7 +96,7 @@ def test_every_damaged_or_missing_file_is_told_with_the_command_that_mends_it(tm
     folder = tmp_path / "lexical"
     LexicalIndex.build(ENTRIES).save(folder)
     names = sorted(path.name for path in folder.iterdir())
-    assert len(names) >= 5
+    assert len(names) >= 4
     for name in names:
         whole = (folder / name).read_bytes()
         for content in (None, b"", b"\xff\xfe nonsense"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import Stemmer
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from wellcited.errors import IndexDamaged
 
-if TYPE_CHECKING:
-    import bm25s
-
 Scores = NDArray[np.float32]
+Rows = NDArray[np.int32]
+
+ARRAYS = ("data", "indices", "indptr")
 
 _WORD = re.compile(r"[^\W_]+")
 _LANGUAGES = {"en": "english", "es": "spanish", "fr": "french", "de": "german", "pt": "portuguese", "it": "italian"}
@@ -42,66 +42,70 @@ def terms(text: str, language: str = "en") -> list[str]:
 
 
 class LexicalIndex:
-    """BM25 over entries of terms."""
+    """BM25 over entries of terms: bm25s computes and stores the score of every term in every entry, this adds them up.
 
-    def __init__(self, bm25: bm25s.BM25, entries: int, document_frequency: dict[str, int]) -> None:
-        self._bm25 = bm25
+    The scores are a sparse matrix by columns of terms, as bm25s saves them: `data` and `indices` (scores, entries),
+    `indptr` (where each term's run begins), `vocabulary` (the column of each term).
+    """
+
+    def __init__(self, data: Scores, indices: Rows, indptr: Rows, vocabulary: dict[str, int], entries: int) -> None:
+        self._data = data
+        self._indices = indices
+        self._indptr = indptr
+        self._vocabulary = vocabulary
         self._entries = entries
-        self._document_frequency = document_frequency
 
     @classmethod
     def build(cls, entries: Sequence[list[str]]) -> LexicalIndex:
         """Index `entries`, each the terms of one text; at least one entry must hold a term."""
-        import bm25s
+        import bm25s  # brings scipy: a tenth of a second that answering does without
 
-        frequency: dict[str, int] = {}
-        for entry in entries:
-            for term in set(entry):
-                frequency[term] = frequency.get(term, 0) + 1
         bm25 = bm25s.BM25(k1=1.2, b=0.75)
         bm25.index([entry or [""] for entry in entries], show_progress=False)
-        return cls(bm25, len(entries), frequency)
+        scores = bm25.scores
+        vocabulary = {term: column for term, column in bm25.vocab_dict.items() if term}
+        return cls(scores["data"], scores["indices"], scores["indptr"], vocabulary, len(entries))
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
-        """Open the folder that `save` wrote. Raises IndexDamaged."""
-        import bm25s
-
+        """Open the folder that `save` wrote, its arrays mapped into memory. Raises IndexDamaged."""
         try:
-            bm25 = bm25s.BM25.load(str(folder), show_progress=False)
-            table = (folder / "terms.tsv").read_text("utf-8").splitlines()
-            frequency = {term: int(count) for term, count in (line.split("\t") for line in table[1:])}
-            return cls(bm25, int(table[0]), frequency)
-        except Exception as error:  # bm25s raises whatever json and numpy raise
+            data, indices, indptr = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
+            table = json.loads((folder / "terms.json").read_text("utf-8"))
+            return cls(data, indices, indptr, table["vocabulary"], table["entries"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise IndexDamaged(f"{folder}: cannot be opened: {error}; run: wellcited index") from error
 
     def save(self, folder: Path) -> None:
         """Write the index into `folder`."""
-        self._bm25.save(str(folder), show_progress=False)
-        rows = [str(self._entries), *(f"{term}\t{count}" for term, count in sorted(self._document_frequency.items()))]
-        (folder / "terms.tsv").write_text("\n".join(rows), "utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in zip(ARRAYS, (self._data, self._indices, self._indptr), strict=True):
+            np.save(folder / f"{name}.npy", array)
+        table = {"entries": self._entries, "vocabulary": dict(sorted(self._vocabulary.items()))}
+        (folder / "terms.json").write_text(json.dumps(table, ensure_ascii=False), "utf-8")
 
     def __len__(self) -> int:
         return self._entries
 
     def scores(self, query: Iterable[str]) -> Scores:
         """Return the BM25 score of every entry, of shape (entries,), 0 where no term of `query` occurs."""
-        known = [term for term in query if term in self._document_frequency]
-        if not known:
-            return np.zeros(self._entries, dtype=np.float32)
-        found: Scores = self._bm25.get_scores(known)
-        return found
+        total = np.zeros(self._entries, dtype=np.float32)
+        for term in query:
+            if term in self._vocabulary:
+                column = self._column(term)
+                total[self._indices[column]] += self._data[column]
+        return total
 
     def knows(self, term: str) -> bool:
         """Whether any entry holds `term`."""
-        return term in self._document_frequency
+        return term in self._vocabulary
 
     def idf(self, term: str) -> float:
         """Return ln(1 + (N - n + 0.5) / (n + 0.5)), Robertson's inverse document frequency, for n of N entries."""
-        count = self._document_frequency.get(term, 0)
+        column = self._column(term) if term in self._vocabulary else slice(0, 0)
+        count = column.stop - column.start
         return float(np.log1p((self._entries - count + 0.5) / (count + 0.5)))
 
-    @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        """Every term of every entry."""
-        return frozenset(self._document_frequency)
+    def _column(self, term: str) -> slice:
+        number = self._vocabulary[term]
+        return slice(int(self._indptr[number]), int(self._indptr[number + 1]))
