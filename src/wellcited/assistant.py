@@ -15,7 +15,7 @@ from wellcited.answering import answer_text, choose, cite, ranked_quotes
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import QueryEncoder
 from wellcited.errors import QuestionError
-from wellcited.retrieval import Evidence, Retriever, blend
+from wellcited.retrieval import Evidence, Retriever, blend, presentable
 from wellcited.safety import Guardrail
 from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex
@@ -84,7 +84,7 @@ class Assistant:
         sections = self._retriever.layout.label_section
         first: dict[int, str] = {}
         for label, section in zip(labels, sections, strict=True):
-            if label.endswith("?"):
+            if presentable(label):
                 first.setdefault(int(section), label)
         found = list(first.values()) or list(dict.fromkeys(labels))
         step = max(1, len(found) // EXAMPLES)

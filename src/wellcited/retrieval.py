@@ -51,6 +51,11 @@ class Evidence:
         return column
 
 
+def presentable(label: str) -> bool:
+    """Whether a curated question may be offered to readers: it opens with a capital and ends with a question mark."""
+    return label[:1].isupper() and label.endswith("?")
+
+
 def blend(evidences: Sequence[tuple[float, Evidence]]) -> Evidence:
     """Return one Evidence whose features are the weighted sum of several, over all their candidates."""
     rows = np.unique(np.concatenate([evidence.rows for _, evidence in evidences]))
@@ -153,12 +158,16 @@ class Retriever:
         ]
 
     def nearest_labels(self, evidence: Evidence, k: int) -> tuple[str, ...]:
-        """Return one label, the heading or a curated question, of each of the `k` sections with the best sentences."""
+        """Return of each of the `k` sections with the best sentences a curated question or, failing that, the heading.
+
+        The question is the one nearest to the best sentence, of those written as a question is.
+        """
         found: dict[int, str] = {}
         for position in np.argsort(-evidence.scores, kind="stable"):
             section = int(self._section[evidence.rows[position]])
             if section not in found:
-                labels = self._labels[section]
+                labels = [int(row) for row in self._labels[section] if presentable(self.layout.labels[row])]
+                labels = labels or [section]
                 sentence = self._dense.vectors(evidence.rows[position : position + 1])[0]
                 found[section] = self.layout.labels[labels[int(np.argmax(self._label_vectors[labels] @ sentence))]]
             if len(found) == k:
