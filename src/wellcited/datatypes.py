@@ -131,11 +131,15 @@ class Citation(Value):
 
 
 class Triage(Value):
-    """What the guardrail decided: `reasons` are rule ids, `message` is empty where the tier is "none"."""
+    """What the guardrail decided: `reasons` are rule ids, `message` is empty where the tier is "none".
+
+    `language` is that of the message, an ISO 639-1 code.
+    """
 
     tier: Tier
     reasons: tuple[str, ...] = ()
     message: str = ""
+    language: str = "en"
 
 
 class Receipt(Value):

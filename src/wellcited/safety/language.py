@@ -1,0 +1,37 @@
+"""Which of the six languages a message is written in, from its commonest words; deliberately slow to say "none"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
+
+from wellcited.safety.text import Words
+
+Language = Literal["en", "es", "fr", "de", "pt", "it"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+# A message counts as unreadable only with this much of another script, or this many words of another language.
+FOREIGN_LETTERS = 12
+FOREIGN_WORDS = 2
+
+
+def language_of(words: Words, common: Mapping[str, Iterable[str]]) -> Language:
+    """The likeliest of the six; "en" where nothing speaks for another."""
+    forms = [word.form for word in words.words]
+    scores = {language: sum(form in common[language] for form in forms) for language in LANGUAGES}
+    best = max(LANGUAGES, key=lambda language: scores[language])
+    return best if scores[best] > scores["en"] else "en"
+
+
+def unreadable(words: Words, common: Mapping[str, Iterable[str]]) -> bool:
+    """Whether the message is in a language or script that no rule can read.
+
+    Names, anatomy, single words, emoji and gibberish are not enough: it takes a run of letters of another script, or
+    several of another language's commonest words and hardly any of ours.
+    """
+    latin = sum(len(word.form) for word in words.words if word.form.isalpha())
+    if words.foreign >= FOREIGN_LETTERS and words.foreign > latin:
+        return True
+    forms = [word.form for word in words.words]
+    foreign = {form for form in forms if form in common["foreign"]}
+    ours = sum(any(form in common[language] for language in LANGUAGES) for form in forms)
+    return len(forms) >= 4 and len(foreign) >= FOREIGN_WORDS and len(foreign) > ours

@@ -1,0 +1,163 @@
+"""Load and check the guardrail's data: vocabularies, rules, modifiers. What is wrong is told with its rule id."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Literal, cast
+
+from wellcited.datatypes import Tier
+from wellcited.errors import SafetyDataError
+from wellcited.safety.patterns import Pattern, Vocabulary, index, parse
+
+Scope = Literal["sentence", "message", "conversation"]
+TIERS: tuple[Tier, ...] = ("none", "professional", "urgent", "emergency")
+MODIFIERS = ("negated", "past", "hypothetical", "fiction", "handled", "bystander")
+# "He says he's fine" does not make a broken hip less urgent.
+_FOR_PROFESSIONAL_ONLY = frozenset({"bystander"})
+RULE_FILES = ("emergency.toml", "urgent.toml", "professional.toml", "other_languages.toml")
+_KEYS = {"id", "tier", "category", "source", "scope", "when", "keep", "lasting", "examples", "near_misses"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One part of a rule: must stand somewhere in the scope, or with `absent` nowhere in it."""
+
+    pattern: Pattern
+    absent: bool
+    place: bool
+    """A place of the body or a person, which "no pain in my hip" does not deny."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One warning sign. It fires when all conditions of any line of `when` hold and no modifier switches one off.
+
+    `lasting`: a state that "all clear" does not end (a hip replacement, a blood thinner, a pregnancy).
+    """
+
+    id: str
+    tier: Tier
+    category: str
+    source: str
+    scope: Scope
+    when: tuple[tuple[Condition, ...], ...]
+    off: frozenset[str]
+    lasting: bool
+    examples: tuple[str, ...]
+    near_misses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """Everything that decides a tier; `version` is the digest of the files it was read from."""
+
+    version: str
+    rules: tuple[Rule, ...]
+    vocabulary: Vocabulary
+    modifiers: Mapping[str, tuple[Pattern, ...]]
+    spelling: Mapping[str, str]
+
+
+def data_files() -> dict[str, bytes]:
+    """Name -> content of every data file, in order of name."""
+    folder = resources.files("wellcited.safety") / "data"
+    return {f.name: f.read_bytes() for f in sorted(folder.iterdir(), key=lambda f: f.name) if f.name.endswith(".toml")}
+
+
+def load_rules(files: Mapping[str, bytes]) -> RuleBook:
+    """Read the rule book from the data files.
+
+    Raises: SafetyDataError naming the file and the rule, for anything that is not as docs/safety.md says.
+    """
+    tables = {name: read_table(name, files) for name in ("vocabulary.toml", "modifiers.toml", *RULE_FILES)}
+    phrases = {**tables["vocabulary.toml"], **tables["other_languages.toml"].get("vocabulary", {})}
+    names = frozenset(phrases)
+    vocabularies = {name: _patterns(lines, names, f"vocabulary {{{name}}}") for name, lines in phrases.items()}
+    settings = tables["modifiers.toml"]
+    modifiers = {
+        name: _patterns(lines, names, f"modifiers.toml [patterns] {name}")
+        for name, lines in settings["patterns"].items()
+    }
+    places = frozenset(settings["places"])
+    rules = tuple(_rule(entry, names, places, name) for name in RULE_FILES for entry in tables[name].get("rule", []))
+    _check_unique(rule.id for rule in rules)
+    digest = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()
+    others = [
+        *(condition.pattern for rule in rules for line in rule.when for condition in line),
+        *(pattern for some in modifiers.values() for pattern in some),
+    ]
+    return RuleBook(digest[:12], rules, index(vocabularies, others), modifiers, settings["spelling"])
+
+
+def read_table(name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """One TOML file.  Raises: SafetyDataError where it is missing or is not TOML."""
+    try:
+        return tomllib.loads(files[name].decode("utf-8"))
+    except KeyError:
+        raise SafetyDataError(f"safety/data/{name} is missing; reinstall wellcited") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SafetyDataError(f"safety/data/{name} cannot be read: {error}") from error
+
+
+def _rule(entry: Mapping[str, Any], names: frozenset[str], places: frozenset[str], file: str) -> Rule:
+    where = f"{file}: rule {entry.get('id', '(without id)')!r}"
+    if unknown := set(entry) - _KEYS:
+        raise SafetyDataError(f"{where}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(_KEYS))}")
+    for key in ("id", "tier", "category", "source", "when", "examples"):
+        if not entry.get(key):
+            raise SafetyDataError(f"{where}: {key!r} is missing")
+    if entry["tier"] not in TIERS[1:]:
+        raise SafetyDataError(f"{where}: unknown tier {entry['tier']!r}; use emergency, urgent or professional")
+    if not entry["id"].startswith(entry["category"] + "."):
+        raise SafetyDataError(f"{where}: the id must begin with the category, as {entry['category']}.name")
+    scope = entry.get("scope", "message")
+    if scope not in ("sentence", "message", "conversation"):
+        raise SafetyDataError(f"{where}: unknown scope {scope!r}; use sentence, message or conversation")
+    keep = entry.get("keep", [])
+    if wrong := set(keep) - set(MODIFIERS):
+        raise SafetyDataError(
+            f"{where}: unknown modifier {sorted(wrong)[0]!r} in keep; known are {', '.join(MODIFIERS)}"
+        )
+    return Rule(
+        id=entry["id"],
+        tier=cast(Tier, entry["tier"]),
+        category=entry["category"],
+        source=entry["source"],
+        scope=cast(Scope, scope),
+        when=tuple(_conditions(line, names, places, where) for line in entry["when"]),
+        off=frozenset(MODIFIERS)
+        - frozenset(keep)
+        - (frozenset() if entry["tier"] == "professional" else _FOR_PROFESSIONAL_ONLY),
+        lasting=bool(entry.get("lasting", False)),
+        examples=tuple(entry["examples"]),
+        near_misses=tuple(entry.get("near_misses", ())),
+    )
+
+
+def _conditions(line: str, names: frozenset[str], places: frozenset[str], where: str) -> tuple[Condition, ...]:
+    conditions = []
+    for part in line.split(" & "):
+        pattern = parse(part.strip().removeprefix("!"), names, where)
+        spoken = set(pattern.elements[0].vocabularies)
+        place = len(pattern.elements) == 1 and bool(spoken) and spoken <= places
+        conditions.append(Condition(pattern, part.strip().startswith("!"), place))
+    if all(condition.absent for condition in conditions):
+        raise SafetyDataError(f"{where}: {line!r} only says what must be absent")
+    # Words before vocabularies: most lines are refused by their cheapest condition.
+    return tuple(sorted(conditions, key=lambda condition: (condition.absent, not condition.pattern.anchor.plain)))
+
+
+def _patterns(lines: Iterable[str], names: frozenset[str], where: str) -> tuple[Pattern, ...]:
+    return tuple(parse(line, names, where) for line in lines)
+
+
+def _check_unique(ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for rule_id in ids:
+        if rule_id in seen:
+            raise SafetyDataError(f"two rules have the id {rule_id!r}; give each its own")
+        seen.add(rule_id)
