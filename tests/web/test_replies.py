@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellcited.datatypes import Answer
+from wellcited.datatypes import Answer, Receipt, Triage
 from wellcited.settings import Settings
 from wellcited.web.chat import chat_title, shell_html, take_turn
-from wellcited.web.replies import copy_text, reply, said_html
+from wellcited.web.markup import escape
+from wellcited.web.replies import copy_text, referral_words, reply, said_html
 
 from .fakes import (
     ANSWER,
@@ -196,3 +197,18 @@ def test_the_window_is_named_after_the_guide() -> None:
     Page(shell)
     assert "How long should I press?" in shell
     assert "not medical advice" in shell
+
+
+@pytest.mark.parametrize("language", ["en", "es", "fr", "de", "pt", "it"])
+def test_a_referral_card_speaks_the_language_of_its_message(language: str) -> None:
+    triage = Triage(tier="emergency", reasons=("r",), message="…", language=language)
+    answer = Answer(kind="referral", text="…", triage=triage, receipt=Receipt(bundle_id="b", rules_version="r"))
+    html = reply(answer, {}, ("112",))["html"]
+    words = referral_words(language)
+    assert f'lang="{language}"' in html
+    assert all(escape(words[name]) in html for name in ("emergency", "call"))
+    assert (words == referral_words("en")) == (language == "en")
+
+
+def test_a_referral_in_a_language_without_titles_has_english_ones() -> None:
+    assert referral_words("eo") == referral_words("en")

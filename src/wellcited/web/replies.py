@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TypedDict
 
-from wellcited.datatypes import Answer, Citation, Document, Tier
+from wellcited.datatypes import Answer, Citation, Document
 from wellcited.web.markup import escape
 from wellcited.web.passages import passage_html, path, trail_html, where
+from wellcited.web.static import read_asset
 
-TIER_TITLES: Mapping[Tier, str] = {
-    "emergency": "This may be an emergency",
-    "urgent": "Please have this checked today",
-    "professional": "This is one for a professional",
-}
 # Three digits, or groups of digits such as 116 123, 0808 2000 247 and 1-800-799-7233.
 _QUOTED_OR_NUMBER = re.compile(r"“[^”]*”|(?<![\w+.,-])(?P<number>\+?\d{1,4}(?:[ -]\d{3,4}){1,3}|\d{3})(?![\w-]|[.,]\d)")
 # A number stays on the line of the word before it; a very long word may still be broken.
@@ -165,15 +163,30 @@ def _further_html(title: str, further: Sequence[Citation], titles: bool) -> str:
     return f'<details class="further"><summary>{summary}</summary><ul>{items}</ul></details>'
 
 
+@cache
+def _referral_table() -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = json.loads(read_asset("referral.json"))
+    return table
+
+
+def referral_words(language: str) -> Mapping[str, str]:
+    """Return the titles of the tiers and the word before a number, in `language` or else in English."""
+    table = _referral_table()
+    return table.get(language, table["en"])
+
+
 def _referral_html(answer: Answer, emergency_numbers: Sequence[str]) -> str:
-    tier = answer.triage.tier
+    tier, language = answer.triage.tier, answer.triage.language
+    words = referral_words(language)
+    title = escape(words[tier])
     calls = "".join(
-        f'<li><a class="call" href="tel:{_dialled(number)}"><small>Call</small> {escape(number)}</a></li>'
+        f'<li><a class="call" href="tel:{_dialled(number)}"><small>{escape(words["call"])}</small> '
+        f"{escape(number)}</a></li>"
         for number in emergency_numbers
     )
     numbers = f'<ul class="calls">{calls}</ul>' if tier == "emergency" else ""
     return (
-        f'<section class="card {tier}" aria-label="{TIER_TITLES[tier]}"><h3>{TIER_TITLES[tier]}</h3>{numbers}'
+        f'<section class="card {tier}" lang="{escape(language)}" aria-label="{title}"><h3>{title}</h3>{numbers}'
         f'<div class="said own">{_message_html(answer.text or answer.triage.message)}</div></section>'
     )
 
