@@ -40,7 +40,7 @@ RANKED_KINDS = ("single", "followup")
 SILENT_KINDS = ("unanswerable", "offtopic")
 RANKING_L2 = 0.1
 CONFIDENCE_C = 0.1
-FALSE_DECLINES = 0.045
+FALSE_DECLINES = 0.04
 """The share of answerable tuning questions that the threshold may decline, each judged by weights that never saw it."""
 QUOTES = str.maketrans("’‘“”–—", "''\"\"--")
 

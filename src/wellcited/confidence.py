@@ -31,8 +31,8 @@ SIGNS = (
     "foreign_count",  # how many of them, up to 3
     "content_words",  # how many words of the question carry a topic, up to 6
     "leaning",  # how much the question leans on what was asked before
-    "kind_missing",  # it asks for a kind of answer that the best sentence does not hold
-    "shopping",  # it asks about buying, and the three best sentences do not
+    "kind_missing",  # it asks for a kind of amount that none of the best three sentences holds
+    "shopping",  # it asks about buying, and the best three sentences do not
 )
 
 SAME_QUESTION = 0.88
@@ -75,7 +75,7 @@ def signs(
         "foreign_count": float(min(3, len(foreign))),
         "content_words": float(min(6, len(content_words(question)))),
         "leaning": leaning,
-        "kind_missing": float(any(not holds(kind, sentences[0]) for kind in asked)),
+        "kind_missing": float(any(not any(holds(kind, sentence) for sentence in sentences[:3]) for kind in asked)),
         "shopping": float(bool(shopping)),
     }
 
