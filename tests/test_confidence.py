@@ -75,8 +75,9 @@ def test_words_foreign_to_the_guide_are_a_sign_of_their_own() -> None:
         ("How heavy is it?", "It is heavy.", "It weighs 20 grams."),
     ],
 )
-def test_a_kind_of_answer_that_the_best_sentence_lacks_is_a_sign(question: str, lacks: str, holds: str) -> None:
-    assert found(question, [], [lacks, holds, holds])["kind_missing"] == 1
+def test_a_kind_of_amount_that_the_best_three_sentences_lack_is_a_sign(question: str, lacks: str, holds: str) -> None:
+    assert found(question, [], [lacks, lacks, lacks, holds])["kind_missing"] == 1
+    assert found(question, [], [lacks, lacks, holds])["kind_missing"] == 0
     assert found(question, [], [holds, lacks, lacks])["kind_missing"] == 0
     assert found("Does it write?", [], [lacks] * 3)["kind_missing"] == 0
 
