@@ -67,6 +67,7 @@ class Assistant:
             encoder = pool.submit(QueryEncoder, build.folder / bundle.ENCODER)
             guardrail = Guardrail.open(settings.emergency_numbers)
             verified.result()
+            guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.digest)
             documents = build.documents()
             retriever = Retriever(
                 documents,

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from wellcited.datatypes import Message, Tier, Triage, Value
 from wellcited.safety.context import Context, context_of, hidden_words
+from wellcited.safety.head import Encode, Head, Probabilities, decide, open_head, signs
 from wellcited.safety.language import Language, language_of, unreadable
 from wellcited.safety.messages import Messages, load_messages
 from wellcited.safety.patterns import Match, Pattern, Reading
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 FAILED = "guardrail.failed"
 UNREADABLE = "language.unreadable"
+HEAD = "head"
+FIRM = frozenset({"self_harm_overdose", "violence"})
+"""Categories with messages of their own, which the head does not overrule."""
 # Longer messages are read at both ends: nobody types more, and the time stays bounded.
 LONGEST = 40_000
 MOST_TURNS = 40
@@ -48,6 +52,9 @@ class Examination(Value):
     language: Language
     again: bool = False
     """The flag was raised in an earlier turn and the last one says nothing new about it."""
+    tier_by_rules: Tier = "none"
+    head: Probabilities | None = None
+    """What the learned head gives each tier, none first; None where no encoder was at hand."""
     findings: tuple[Finding, ...] = Field(default=())
 
 
@@ -77,8 +84,11 @@ class _Hit:
 class Guardrail:
     """Deterministic rules, offline; the same message always gets the same answer."""
 
-    def __init__(self, book: RuleBook, messages: Messages, common: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, book: RuleBook, messages: Messages, common: Mapping[str, frozenset[str]], head: Head | None = None
+    ) -> None:
         self._book = book
+        self._head = head
         self._messages = messages
         self._common = common
         self._ranked = sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
@@ -92,10 +102,18 @@ class Guardrail:
         book, texts, common = _shipped()
         return cls(book, load_messages(texts, emergency_numbers), common)
 
+    def with_head(self, encode: Encode, encoder_digest: str) -> Guardrail:
+        """Return this guardrail with the learned head listening; unchanged where the head knows another encoder.
+
+        `encode` turns texts into unit vectors, `encoder_digest` is the sha256 of the weights it runs on.
+        """
+        head = open_head(encode, encoder_digest)
+        return Guardrail(self._book, self._messages, self._common, head) if head else self
+
     @property
     def rules_version(self) -> str:
-        """Digest of the data files: changes with any rule, modifier or message."""
-        return self._book.version
+        """Digest of the data files: changes with any rule, modifier or message, and with the head."""
+        return f"{self._book.version}.{self._head.version}" if self._head else self._book.version
 
     def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:
         """The tier, the ids of the rules behind it, and the reader's message; never raises.
@@ -104,15 +122,23 @@ class Guardrail:
         """
         try:
             examination = self.examine(question, history)
-            return self._verdict(examination)
+            return self._verdict(examination, question)
         except Exception:
             log.exception("the guardrail failed; the reader is referred")
             return Triage(tier="urgent", reasons=(FAILED,), message=self._failed())
 
     def examine(self, question: str, history: Sequence[Message] = ()) -> Examination:
-        """Every rule that matched in the conversation, with its evidence, and the tier that follows."""
+        """Every rule that matched in the conversation, with its evidence, the head's opinion, and the tier of both."""
         told = [message.content for message in history if message.role == "user"]
         texts = [*told[-MOST_TURNS:], question]
+        seen = self._by_rules(texts)
+        if self._head is None or (seen.findings and seen.findings[-1].rule == UNREADABLE):
+            return seen
+        chances = self._head.judge(texts, signs(texts, seen.tier, seen.findings, seen.language, seen.again))
+        firm = any(one.category in FIRM and one.switched_off_by is None for one in seen.findings)
+        return seen.model_copy(update={"tier": seen.tier if firm else decide(seen.tier, chances), "head": chances})
+
+    def _by_rules(self, texts: Sequence[str]) -> Examination:
         turns = [self._read(number, text) for number, text in enumerate(texts)]
         findings: list[Finding] = []
         for rule in self._ranked:
@@ -124,6 +150,7 @@ class Guardrail:
         if not live and unreadable(turns[-1].reading.words, self._common):
             return Examination(
                 tier="professional",
+                tier_by_rules="professional",
                 rules_version=self.rules_version,
                 language="en",
                 findings=(*findings, _unreadable(texts[-1], len(turns) - 1)),
@@ -131,6 +158,7 @@ class Guardrail:
         tier: Tier = live[0].tier if live else "none"
         return Examination(
             tier=tier,
+            tier_by_rules=tier,
             rules_version=self.rules_version,
             language=language,
             again=bool(live) and all(f.turn < len(turns) - 1 for f in live if f.tier == tier),
@@ -188,20 +216,26 @@ class Guardrail:
                 return language_of(turn.reading.words, self._common)
         return "en"
 
-    def _verdict(self, examination: Examination) -> Triage:
-        live = [finding for finding in examination.findings if finding.switched_off_by is None]
-        if examination.tier == "none" or not live:
+    def _verdict(self, examination: Examination, question: str) -> Triage:
+        if examination.tier == "none":
             return Triage(tier="none")
-        if live[0].rule == UNREADABLE:
+        live = [finding for finding in examination.findings if finding.switched_off_by is None]
+        if live and live[0].rule == UNREADABLE:
             return Triage(tier="professional", reasons=(UNREADABLE,), message=self._messages.fixed("unreadable", "en"))
         top = [finding for finding in live if finding.tier == examination.tier]
-        lead = max(top, key=lambda finding: finding.turn)
+        lead = max(top, key=lambda finding: finding.turn, default=None)
+        quotes = _quotes(lead, top) if lead else [_short(live[0].evidence if live else question)]
         message = self._messages.compose(
-            examination.tier, lead.category, examination.language, _quotes(lead, top), examination.again
+            examination.tier,
+            lead.category if lead else "",
+            examination.language,
+            quotes,
+            examination.again and lead is not None,
         )
+        by_head = (f"{HEAD}.{examination.tier}",) if examination.tier != examination.tier_by_rules else ()
         return Triage(
             tier=examination.tier,
-            reasons=tuple(finding.rule for finding in live),
+            reasons=(*(finding.rule for finding in live), *by_head),
             message=message,
             language=examination.language,
         )

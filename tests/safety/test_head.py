@@ -1,0 +1,141 @@
+"""The learned second opinion, and how it and the rules decide together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wellcited.datatypes import Message
+from wellcited.encoding import DEFAULT_WEIGHTS_SHA256
+from wellcited.errors import SafetyDataError
+from wellcited.safety import Guardrail, head
+from wellcited.safety.head import OVERRULE, Head, decide, open_head
+from wellcited.safety.rules import TIERS
+
+DIMENSION = 384
+
+shares = st.lists(st.floats(0, 1), min_size=4, max_size=4).filter(lambda row: sum(row) > 0.01)
+
+
+def blank(texts: Sequence[str]) -> np.ndarray:
+    return np.zeros((len(texts), DIMENSION), dtype=np.float32)
+
+
+def broken(texts: Sequence[str]) -> np.ndarray:
+    raise RuntimeError("no encoder")
+
+
+def sure_of(tier: str) -> Head:
+    """A head that gives `tier` nearly all of the probability, whatever it reads."""
+    bias = np.array([20.0 if name == tier else 0.0 for name in TIERS], dtype=np.float32)
+    return Head(blank, np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32), bias, "test")
+
+
+def guarded_by(opinion: Head, monkeypatch: pytest.MonkeyPatch) -> Guardrail:
+    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, digest: opinion)
+    return Guardrail.open().with_head(blank, "any")
+
+
+@given(shares, st.sampled_from(TIERS))
+def test_more_certainty_that_nothing_is_wrong_never_makes_the_tier_graver(row: list[float], by_rules: str) -> None:
+    none, *rest = (value / sum(row) for value in row)
+    calmer = (none + (1 - none) / 2, *(value / 2 for value in rest))
+    assert TIERS.index(decide(by_rules, calmer)) <= TIERS.index(decide(by_rules, (none, *rest)))
+
+
+@given(shares)
+def test_an_emergency_of_the_rules_stands_unless_the_head_is_nearly_sure(row: list[float]) -> None:
+    chances = tuple(value / sum(row) for value in row)
+    assert decide("emergency", chances) == "emergency" or chances[0] >= OVERRULE
+
+
+def test_a_missed_emergency_costs_more_than_a_needless_one() -> None:
+    assert decide("none", (0.5, 0.1, 0.15, 0.25)) == "emergency"
+    assert decide("none", (0.9, 0.1, 0.0, 0.0)) == "none"
+    assert decide("none", (0.5, 0.5, 0.0, 0.0)) == "professional"
+    assert decide("none", (0.5, 0.1, 0.35, 0.05)) == "urgent"
+
+
+def test_the_head_that_ships_belongs_to_the_default_encoder_alone() -> None:
+    shipped = open_head(blank, DEFAULT_WEIGHTS_SHA256)
+    assert shipped is not None
+    assert shipped.weights.shape == (2 * DIMENSION + 16, len(TIERS))
+    assert open_head(blank, "0" * 64) is None
+    rules = Guardrail.open()
+    assert rules.with_head(blank, "0" * 64) is rules
+    assert rules.with_head(blank, DEFAULT_WEIGHTS_SHA256).rules_version != rules.rules_version
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '{"encoder": "e", "weights": [[1]], "bias": [1]}'])
+def test_a_damaged_head_is_told(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "head.json").write_text(content, "utf-8")
+    monkeypatch.setattr(head.resources, "files", lambda package: tmp_path)
+    with pytest.raises(SafetyDataError, match=r"head\.json"):
+        open_head(blank, "e")
+
+
+def test_weights_that_give_no_probability_refer_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    sick = Head(blank, np.zeros((2 * DIMENSION + 16, 4), np.float32), np.full(4, np.nan, np.float32), "test")
+    found = guarded_by(sick, monkeypatch).triage("What is the psoas?")
+    assert (found.tier, found.reasons) == ("urgent", ("guardrail.failed",))
+
+
+def test_an_encoder_that_fails_refers_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = Head(broken, sure_of("none").weights, sure_of("none").bias, "test")
+    assert guarded_by(deaf, monkeypatch).triage("What is the psoas?").reasons == ("guardrail.failed",)
+
+
+@pytest.mark.parametrize("tier", TIERS[1:])
+def test_what_the_head_alone_refers_gets_the_message_of_the_tier_and_names_the_head(
+    tier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = guarded_by(sure_of(tier), monkeypatch).triage("What does the psoas do?")
+    assert found.tier == tier
+    assert found.reasons == (f"head.{tier}",)
+    assert "What does the psoas do" in found.message
+    assert "{" not in found.message
+
+
+def test_the_head_lets_a_false_alarm_of_the_rules_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "I pulled my groin yesterday"
+    assert Guardrail.open().triage(message).tier == "professional"
+    assert guarded_by(sure_of("none"), monkeypatch).triage(message).tier == "none"
+
+
+def test_the_head_never_overrules_self_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = guarded_by(sure_of("none"), monkeypatch).triage("I want to kill myself")
+    assert found.tier == "emergency"
+    assert "116 123" in found.message
+
+
+def test_an_examination_tells_what_rules_and_head_thought(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = guarded_by(sure_of("urgent"), monkeypatch).examine("What does the psoas do?")
+    assert (seen.tier_by_rules, seen.tier) == ("none", "urgent")
+    assert seen.head is not None
+    assert sum(seen.head) == pytest.approx(1)
+
+
+def test_the_whole_conversation_is_read_and_the_assistant_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Sequence[str]] = []
+
+    def listening(texts: Sequence[str]) -> np.ndarray:
+        read.append(list(texts))
+        return blank(texts)
+
+    opinion = Head(listening, sure_of("none").weights, sure_of("none").bias, "test")
+    history = [Message(role="user", content="one"), Message(role="assistant", content="two")]
+    guarded_by(opinion, monkeypatch).triage("three", history)
+    assert read == [["three", "one three"]]
+
+
+def test_the_file_of_the_head_says_what_learned_it() -> None:
+    table = json.loads((head.resources.files("wellcited.safety") / "data" / "head.json").read_text("utf-8"))
+    assert table["learned_by"] == "benchmarks/train_guardrail.py"
+    assert (Path(__file__).parents[2] / table["learned_by"]).is_file()
