@@ -149,9 +149,9 @@ HOSTILE = {
 def test_hostile_text_costs_time_in_proportion_to_its_length(piece: str) -> None:
     def seconds(length: int) -> float:
         text = (piece * (length // len(piece) + 1))[:length]
-        began = time.perf_counter()
+        began = time.process_time()
         assert GUARDRAIL.triage(text).reasons != (FAILED,)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     seconds(5_000)
     short, long = seconds(5_000), seconds(100_000)
@@ -168,9 +168,9 @@ def test_a_sign_is_found_at_either_end_of_a_very_long_message() -> None:
 def test_an_ordinary_question_is_quick() -> None:
     times = []
     for line in ORDINARY:
-        began = time.perf_counter()
+        began = time.process_time()
         GUARDRAIL.triage(line)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     assert sorted(times)[len(times) // 2] < 0.02, "a few milliseconds; the bound allows for a busy machine"
 
 
