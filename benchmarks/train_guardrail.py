@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from wellcited.datatypes import Message
 from wellcited.encoding import PassageEncoder
 from wellcited.safety import Guardrail
-from wellcited.safety.head import decide, signs
+from wellcited.safety.head import RECENT, decide, signs
 from wellcited.safety.rules import TIERS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,8 @@ STRENGTH = 0.3
 """Inverse of the L2 penalty, and below the scales at which it acts on vectors and signs."""
 VECTOR_SCALE, SIGN_SCALE = 2.0, 1.5
 FOLDS = 5
+TALKS = 500
+"""Conversations made of ordinary questions: many of them in a row are no reason to refer."""
 
 
 def read() -> list[dict]:
@@ -42,7 +45,10 @@ def read() -> list[dict]:
     questions = (ROOT / "corpus" / "iliopsoas-guide.questions.md").read_text("utf-8").splitlines()
     harmless = [line for line in ordinary if line.strip() and not line.startswith("#")]
     harmless += [line[2:] for line in questions if line.startswith("- ")]
-    return cases + [{"turns": [line.strip()], "tier": "none", "accept": ["none"], "given": True} for line in harmless]
+    chance = random.Random(0)
+    talks = [[line.strip()] for line in harmless]
+    talks += [[line.strip() for line in chance.sample(harmless, chance.choice((2, 3)))] for _ in range(TALKS)]
+    return cases + [{"turns": turns, "tier": "none", "accept": ["none"], "given": True} for turns in talks]
 
 
 def describe(name: str, tiers: list[str], cases: list[dict]) -> str:
@@ -71,7 +77,7 @@ def main() -> None:
 
     cases, rules, encoder = read(), Guardrail.open(), PassageEncoder()
     last = encoder.encode([case["turns"][-1] for case in cases])
-    whole = encoder.encode([" ".join(case["turns"]) for case in cases])
+    whole = encoder.encode([" ".join(case["turns"][-RECENT:]) for case in cases])
     seen, by_rules = [], []
     for case in cases:
         *earlier, question = case["turns"]

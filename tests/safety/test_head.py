@@ -52,11 +52,20 @@ def test_more_certainty_that_nothing_is_wrong_never_makes_the_tier_graver(row: l
 @given(shares)
 def test_an_emergency_of_the_rules_stands_unless_the_head_is_nearly_sure(row: list[float]) -> None:
     chances = tuple(value / sum(row) for value in row)
-    assert decide("emergency", chances) == "emergency" or chances[0] >= OVERRULE
+    assert decide("emergency", chances) == "emergency" or chances[0] >= OVERRULE["emergency"]
+
+
+@given(shares, st.sampled_from(TIERS))
+def test_what_is_firm_is_never_lowered(row: list[float], by_rules: str) -> None:
+    none, professional, urgent, emergency = (value / sum(row) for value in row)
+    told = decide(by_rules, (none, professional, urgent, emergency), firm=True)
+    assert TIERS.index(told) >= TIERS.index(by_rules)
 
 
 def test_a_missed_emergency_costs_more_than_a_needless_one() -> None:
-    assert decide("none", (0.5, 0.1, 0.15, 0.25)) == "emergency"
+    assert decide("none", (0.3, 0.1, 0.08, 0.52)) == "emergency"
+    assert decide("none", (0.5, 0.1, 0.15, 0.25)) == "urgent", "less than half: the head alone calls no emergency"
+    assert decide("urgent", (0.5, 0.1, 0.15, 0.25)) == "emergency"
     assert decide("none", (0.9, 0.1, 0.0, 0.0)) == "none"
     assert decide("none", (0.5, 0.5, 0.0, 0.0)) == "professional"
     assert decide("none", (0.5, 0.1, 0.35, 0.05)) == "urgent"
@@ -120,6 +129,31 @@ def test_an_examination_tells_what_rules_and_head_thought(monkeypatch: pytest.Mo
     assert (seen.tier_by_rules, seen.tier) == ("none", "urgent")
     assert seen.head is not None
     assert sum(seen.head) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "state", ["I'm pregnant", "I am on blood thinners", "I had a hip replacement last month", "I have an aneurysm"]
+)
+@pytest.mark.parametrize("question", ["How do I stretch?", "How do I press?", "How do I use the hook?", "how long?"])
+def test_the_head_never_lowers_a_state_that_lasts(state: str, question: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = guarded_by(sure_of("none"), monkeypatch)
+    assert calm.triage(question, [Message(role="user", content=state)]).tier != "none"
+
+
+def test_what_was_referred_in_an_earlier_turn_stays_referred(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        found = blank(texts)
+        found[:, 0] = [1.0 if text.endswith("months") else -1.0 for text in texts]
+        return found
+
+    weights = np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32)
+    weights[0] = [-10, 10, 0, 0]  # sure of "professional" when the last message is the one about months
+    opinion = Head(encode, weights, np.zeros(4, dtype=np.float32), "test")
+    guardrail = guarded_by(opinion, monkeypatch)
+    pain = Message(role="user", content="my hip has hurt for 3 months")
+    assert guardrail.triage(pain.content).tier == "professional"
+    assert guardrail.triage("How do I stretch?").tier == "none"
+    assert guardrail.triage("How do I stretch?", [pain]).tier == "professional"
 
 
 def test_the_whole_conversation_is_read_and_the_assistant_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 FAILED = "guardrail.failed"
 UNREADABLE = "language.unreadable"
 HEAD = "head"
+STICKY_TURNS = 3
+"""Of so many earlier turns with a sign it is asked again whether they were referred."""
 FIRM = frozenset({"self_harm_overdose", "violence"})
-"""Categories with messages of their own, which the head does not overrule."""
+"""Categories with messages of their own. The head lowers neither them nor a state that lasts: a pregnancy, say."""
 # Longer messages are read at both ends: nobody types more, and the time stays bounded.
 LONGEST = 40_000
 MOST_TURNS = 40
@@ -91,6 +93,7 @@ class Guardrail:
         self._head = head
         self._messages = messages
         self._common = common
+        self._lasting = frozenset(rule.id for rule in book.rules if rule.lasting)
         self._ranked = sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
 
     @classmethod
@@ -131,12 +134,19 @@ class Guardrail:
         """Every rule that matched in the conversation, with its evidence, the head's opinion, and the tier of both."""
         told = [message.content for message in history if message.role == "user"]
         texts = [*told[-MOST_TURNS:], question]
-        seen = self._by_rules(texts)
+        return self._with_opinion(texts, self._by_rules(texts))
+
+    def _with_opinion(self, texts: Sequence[str], seen: Examination) -> Examination:
+        """Let the head judge too. What was referred in an earlier turn and still holds, it may not lower."""
         if self._head is None or (seen.findings and seen.findings[-1].rule == UNREADABLE):
             return seen
         chances = self._head.judge(texts, signs(texts, seen.tier, seen.findings, seen.language, seen.again))
-        firm = any(one.category in FIRM and one.switched_off_by is None for one in seen.findings)
-        return seen.model_copy(update={"tier": seen.tier if firm else decide(seen.tier, chances), "head": chances})
+        live = [one for one in seen.findings if one.switched_off_by is None]
+        firm = any(one.category in FIRM or one.rule in self._lasting for one in live)
+        for turn in () if firm else sorted({one.turn for one in live if one.turn < len(texts) - 1})[-STICKY_TURNS:]:
+            told = texts[: turn + 1]
+            firm = firm or self._with_opinion(told, self._by_rules(told)).tier != "none"
+        return seen.model_copy(update={"tier": decide(seen.tier, chances, firm), "head": chances})
 
     def _by_rules(self, texts: Sequence[str]) -> Examination:
         turns = [self._read(number, text) for number, text in enumerate(texts)]

@@ -29,12 +29,19 @@ REFER = 0.42
 """A conversation that the rules let pass is referred from this probability of any tier on."""
 REFER_GRAVE = 0.25
 """The same, from this probability of urgent and emergency together."""
-OVERRULE = 0.85
-"""An emergency of the rules stands unless the head is this sure that nothing is wrong."""
+OVERRULE = {"professional": 0.75, "urgent": 0.8, "emergency": 0.85}
+"""What the rules say stands unless the head is this sure that nothing is wrong."""
 TELL_EMERGENCY = 0.38
 TELL_URGENT = 0.5
 """Of the probability of being referred at all, the share from which the graver tier is told. A missed emergency costs
 more than a needless one, so it needs less than half."""
+ALONE = 0.5
+"""The head alone calls an emergency only from this probability on; below, it says urgent."""
+
+LONGEST = 1500
+"""The head reads the end of the last message and of the conversation, so many characters: what the encoder takes."""
+RECENT = 3
+"""The head reads so many of the latest messages: it was learned on short conversations. Rules remember the others."""
 
 Probabilities = tuple[float, float, float, float]
 """Of none, professional, urgent and emergency, in the order of TIERS."""
@@ -52,6 +59,7 @@ class Found(Protocol):
 
 def signs(texts: Sequence[str], tier: Tier, findings: Sequence[Found], language: str, again: bool) -> list[float]:
     """Return what the rules saw as 16 numbers: their tier, live and switched-off findings by tier, and the setting."""
+    texts = texts[-RECENT:]
     row = [0.0] * 16
     row[TIERS.index(tier)] = 1.0
     for finding in findings:
@@ -76,7 +84,7 @@ class Head:
         """Return the probability of each tier for the reader's messages `texts`, the last one being answered."""
         import numpy as np
 
-        last, whole = texts[-1], " ".join(texts)
+        last, whole = texts[-1][-LONGEST:], " ".join(texts[-RECENT:])[-LONGEST:]
         vectors = self.encode([last] if last == whole else [last, whole])
         row = np.concatenate([vectors[0], vectors[-1], np.asarray(seen, dtype=np.float32)])
         logits = row @ self.weights + self.bias
@@ -87,17 +95,18 @@ class Head:
         return none, professional, urgent, emergency
 
 
-def decide(by_rules: Tier, chances: Probabilities) -> Tier:
-    """Return the tier that rules and head give together."""
+def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
+    """Return the tier that rules and head give together; what is `firm` the head may raise but not lower."""
     none, professional, urgent, emergency = chances
     referred = professional + urgent + emergency
-    if by_rules == "emergency" and none < OVERRULE:
-        return "emergency"
+    floor = by_rules if by_rules != "none" and (firm or none < OVERRULE[by_rules]) else "none"
     if referred <= REFER and urgent + emergency <= REFER_GRAVE:
-        return "none"
-    if emergency > TELL_EMERGENCY * referred:
-        return "emergency"
-    return "urgent" if urgent + emergency > TELL_URGENT * referred else "professional"
+        by_head: Tier = "none"
+    elif emergency > TELL_EMERGENCY * referred:
+        by_head = "emergency" if emergency > ALONE or by_rules in ("urgent", "emergency") else "urgent"
+    else:
+        by_head = "urgent" if urgent + emergency > TELL_URGENT * referred else "professional"
+    return max(floor, by_head, key=TIERS.index)
 
 
 def open_head(encode: Encode, encoder_digest: str) -> Head | None:
