@@ -102,16 +102,16 @@ class Assistant:
         Triage comes first: what it refers never reaches the guide. Raises QuestionError for a question or a history
         that is empty, too long, or no text.
         """
-        turns = check_history(history, self._settings)
-        question = check_question(question, self._settings)
-        triage = self.guardrail.triage(question, turns)
+        turns, asked = read_history(history), read_question(question)
+        triage = self.guardrail.triage(asked, turns)  # before the limits: an emergency is never told to be brief
         receipt = Receipt(bundle_id=self.bundle_id, rules_version=self.guardrail.rules_version)
         if triage.tier != "none":
             return Answer(kind="referral", text=triage.message, triage=triage, receipt=receipt)
-        reply = reply_to(question)
+        check_lengths(question, turns, self._settings)
+        reply = reply_to(asked)
         if reply is not None:
             return Answer(kind="smalltalk", text=reply, receipt=receipt)
-        return self._answer(conversation.read(question, turns), receipt)
+        return self._answer(conversation.read(asked, turns), receipt)
 
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
         whole, evidences = self._evidence(asked)
@@ -128,6 +128,8 @@ class Assistant:
             self._retriever.lexical,
         )
         sure = max(confidence.confidence(found), confidence.curated_match(whole))
+        if confidence.sells_nothing(asked.alone, whole.texts(self._retriever.layout)):
+            sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
         quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)
         if sure < confidence.threshold():
@@ -167,15 +169,10 @@ class Assistant:
         return self._retriever.nearest_labels(evidence, SUGGESTIONS)
 
 
-def check_question(question: str, settings: Settings) -> str:
-    """Return `question` without control characters. Raises QuestionError where nothing can be asked of the guide."""
+def read_question(question: str) -> str:
+    """Return `question` without control characters. Raises QuestionError where it holds nothing to ask."""
     if not isinstance(question, str):
         raise QuestionError(f"the question is of type {type(question).__name__}; write it as text")
-    if len(question) > settings.max_question_chars:
-        raise QuestionError(
-            f"the question has {len(question):,} characters, more than the {settings.max_question_chars:,} allowed; "
-            "shorten it"
-        )
     text = _cleaned(question)
     if not text:
         raise QuestionError("the question is empty; write what you would like to know")
@@ -184,15 +181,10 @@ def check_question(question: str, settings: Settings) -> str:
     return text
 
 
-def check_history(history: Sequence[Message | Mapping[str, str]], settings: Settings) -> list[Message]:
-    """Return `history` as messages. Raises QuestionError for one that is malformed or too long."""
+def read_history(history: Sequence[Message | Mapping[str, str]]) -> list[Message]:
+    """Return `history` as messages without control characters. Raises QuestionError for one that is malformed."""
     if not isinstance(history, Sequence) or isinstance(history, str | bytes):
         raise QuestionError(f"the history is not a list of messages but of type {type(history).__name__}; give a list")
-    if len(history) > settings.max_history_turns:
-        raise QuestionError(
-            f"the conversation has {len(history)} messages, more than the {settings.max_history_turns} allowed; "
-            "start a new one"
-        )
     try:
         turns = [Message.model_validate(turn) for turn in history]
     except ValidationError as error:
@@ -200,13 +192,27 @@ def check_history(history: Sequence[Message | Mapping[str, str]], settings: Sett
             'the history is not a list of {"role": "user" or "assistant", "content": text}: '
             + error.errors()[0]["msg"].lower()
         ) from error
-    size = sum(len(turn.content.encode("utf-8", "replace")) for turn in turns)
+    return [turn.model_copy(update={"content": _cleaned(turn.content)}) for turn in turns]
+
+
+def check_lengths(question: str, history: Sequence[Message], settings: Settings) -> None:
+    """Raise QuestionError for a question or a conversation that is longer than the settings allow."""
+    if len(question) > settings.max_question_chars:
+        raise QuestionError(
+            f"the question has {len(question):,} characters, more than the {settings.max_question_chars:,} allowed; "
+            "shorten it"
+        )
+    if len(history) > settings.max_history_turns:
+        raise QuestionError(
+            f"the conversation has {len(history)} messages, more than the {settings.max_history_turns} allowed; "
+            "start a new one"
+        )
+    size = sum(len(turn.content.encode("utf-8", "replace")) for turn in history)
     if size > settings.max_history_bytes:
         raise QuestionError(
             f"the conversation has {size:,} bytes, more than the {settings.max_history_bytes:,} allowed; "
             "start a new one"
         )
-    return [turn.model_copy(update={"content": _cleaned(turn.content)}) for turn in turns]
 
 
 def _cleaned(text: str) -> str:

@@ -142,7 +142,8 @@ class FakeAssistant:
         self.asked.append((question, list(history)))
         words = question.lower()
         for word, answer in (
-            ("bladder", EMERGENCY), ("fever", URGENT), ("night", PROFESSIONAL), ("thanks", SMALLTALK),
+            ("bladder", EMERGENCY), ("emergency", EMERGENCY),
+            ("fever", URGENT), ("night", PROFESSIONAL), ("thanks", SMALLTALK),
             ("press", ANSWER), ("sitting", FOLLOW_UP),
         ):  # fmt: skip
             if word in words:

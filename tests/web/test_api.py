@@ -44,11 +44,14 @@ def test_a_question_gets_an_answer(client: TestClient, assistant: FakeAssistant)
         ({}, "question: field required"),
         ({"question": ""}, "question: string should have at least 1 character"),
         ({"question": "   "}, "the question is empty"),
-        ({"question": "x" * 201}, "question: string should have at most 200 characters"),
+        ({"question": "x" * 201}, "the question has 201 characters, more than the 200 allowed"),
         ({"question": 5}, "question: input should be a valid string"),
         ({"question": "x", "model": "y"}, "model: extra inputs are not permitted"),
         ({"question": "x", "history": [{"role": "system", "content": "y"}]}, "history.0.role"),
-        ({"question": "x", "history": [{"role": "user", "content": "y"}] * 5}, "history: list should have at most 4"),
+        (
+            {"question": "x", "history": [{"role": "user", "content": "y"}] * 5},
+            "the conversation has 5 messages, more than the 4 allowed",
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_a_clear_422(client: TestClient, body: object, said: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
+
+from wellcited.datatypes import Message
 
 from .conftest import Open, Running
 from .fakes import EMERGENCY, HOLD, PROFESSIONAL
@@ -50,8 +52,9 @@ def test_a_conversation_from_the_first_question_to_a_new_one(open_page: Open, se
     expect(panel).to_be_hidden()
     question, history = server.assistant.asked[-1]
     assert question == "And why?"
-    assert [turn["role"] for turn in history] == ["user", "assistant"]
-    assert history[0]["content"] == "How long should I press?"
+    said = [Message.model_validate(message) for message in history]
+    assert [message.role for message in said] == ["user", "assistant"]
+    assert said[0].content == "How long should I press?"
     expect(page.locator(".reply").last.locator("q")).to_contain_text("Sitting for eight hours")
 
     page.reload()
@@ -156,6 +159,46 @@ def test_a_server_that_cannot_be_reached_loses_no_question(open_page: Open) -> N
     expect(page.locator(".reply q").first).to_contain_text(HOLD.quote)
 
 
+def test_asking_again_keeps_the_next_question_and_the_place(open_page: Open, server: Running) -> None:
+    page = open_page()
+    page.route("**/component_server*/**", lambda route: route.fulfill(json={}))
+    ask(page, "How long should I press?")
+    note = page.locator(".reply.problem")
+    calls = page.locator(".fine .emergency-calls")
+    assert note.locator(".emergency-calls").inner_html() == calls.inner_html()
+    page.get_by_label("Your question").fill("and then")
+    page.unroute_all()
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".reply q").first).to_contain_text(HOLD.quote)
+    assert server.assistant.asked[-1] == ("How long should I press?", [])
+    assert page.get_by_label("Your question").input_value() == "and then"
+    assert focused(page) == "wc-question"
+
+
+def test_a_server_that_never_answers_holds_up_nothing(open_page: Open) -> None:
+    page = open_page()
+    held: list[Route] = []
+    holding = [True, False, True, False]  # which of the four questions the server leaves without an answer
+    page.route("**/component_server*/**", lambda route: held.append(route) if holding.pop(0) else route.continue_())
+    page.get_by_label("Your question").fill("How long should I press?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Looking in the guide…")).to_be_visible()
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".status")).to_be_empty()
+    ask(page, "Why does sitting matter?")
+    with page.expect_response("**/component_server*/**"):
+        held[0].continue_()  # the answer to a question of the conversation before
+    expect(page.locator(".reply")).to_have_count(1)
+    expect(page.locator(".reply q")).to_contain_text("Sitting for eight hours")
+
+    page.locator(".wc").evaluate("shell => (shell.dataset.patience = 1)")  # second
+    ask(page, "press")
+    expect(page.locator(".reply").last).to_contain_text("could not be reached")
+    page.locator(".wc").evaluate("shell => (shell.dataset.patience = 20)")
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.locator(".reply").last.locator("q").first).to_contain_text(HOLD.quote)
+
+
 def test_whatever_is_typed_is_shown_as_text(open_page: Open) -> None:
     page = open_page()
     ask(page, HOSTILE)
@@ -202,6 +245,45 @@ def test_nothing_is_wider_than_a_small_screen(open_page: Open, width: int) -> No
     assert overflow(guide) == 0
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (320, 256), (640, 400)])
+def test_a_small_screen_opens_at_the_heading_and_has_room_for_an_answer(
+    open_page: Open, width: int, height: int
+) -> None:
+    page = open_page(width=width, height=height)
+    assert page.evaluate("[document.querySelector('.wc').scrollTop, document.querySelector('.talk').scrollTop]") == [
+        0,
+        0,
+    ]
+    expect(page.locator(".tagline")).to_be_in_viewport()
+    ask(page, "How long should I press?")
+    expect(page.locator(".asked .words")).to_be_in_viewport()
+    expect(page.get_by_label("Your question")).to_be_in_viewport()
+    free = page.evaluate(
+        "document.querySelector('.composer').getBoundingClientRect().top"
+        " - Math.max(0, document.querySelector('.talk').getBoundingClientRect().top)"
+    )
+    assert free > 0.55 * height
+    assert overflow(page) == 0
+
+
+def test_a_tablet_that_is_turned_keeps_its_passage_within_reach(open_page: Open) -> None:
+    page = open_page(width=1180, height=820)
+    ask(page, "How long should I press?")
+    page.locator(".number").first.click()
+    panel = page.locator(".panel")
+    parts = "['.bar', '.talk', '.composer', '.fine'].map(part => document.querySelector(part).inert)"
+    assert page.evaluate(parts) == [False] * 4
+    page.get_by_label("Your question").focus()
+    page.set_viewport_size({"width": 820, "height": 1180})
+    expect(panel).to_have_attribute("aria-modal", "true")
+    assert page.evaluate(parts) == [True] * 4
+    assert focused(page) == "panel"
+    page.set_viewport_size({"width": 1180, "height": 820})
+    expect(panel).not_to_have_attribute("aria-modal", "true")
+    assert page.evaluate(parts) == [False] * 4
+    expect(page.locator(".veil")).to_be_hidden()
+
+
 def test_it_follows_the_system_into_the_dark_and_back_by_hand(open_page: Open) -> None:
     page = open_page(color_scheme="dark")
     paper = "getComputedStyle(document.querySelector('.wc')).backgroundColor"
@@ -230,6 +312,10 @@ def test_a_reader_of_screens_is_told(open_page: Open) -> None:
         ".filter(e => e.getBoundingClientRect().height < 24).map(e => e.outerHTML)"
     )
     assert small == []  # WCAG 2.2, 2.5.8
+    for link in page.locator(".fine a").all():
+        box = link.bounding_box()
+        assert box
+        assert min(box["width"], box["height"]) >= 24
     assert page.locator("gradio-app footer:visible").count() == 0
     assert not re.search("gradio", page.locator("body").inner_text(), re.I)
 

@@ -173,7 +173,14 @@ def test_what_cannot_be_asked_is_told_kindly(turn: Any, said: str) -> None:
     shown = take_turn(assistant, Settings(max_question_chars=100, max_history_turns=2), turn)
     assert shown["kind"] == "problem"
     assert said in shown["html"]
-    assert not assistant.asked
+
+
+def test_what_is_too_long_to_answer_is_still_referred() -> None:
+    settings = Settings(max_question_chars=100, max_history_turns=2, emergency_numbers=("112",))
+    told = {"role": "user", "content": "x"}
+    for turn in ({"question": "emergency " + "x" * 200}, {"question": "emergency", "history": [told] * 5}):
+        assert take_turn(FakeAssistant(), settings, turn)["kind"] == "referral"
+    assert "112" in take_turn(FakeAssistant(), settings, {"question": "y" * 200})["html"]
 
 
 def test_a_fault_still_says_what_to_do_in_an_emergency() -> None:
@@ -187,7 +194,7 @@ def test_the_whole_conversation_is_sent_along() -> None:
     assistant = FakeAssistant()
     history = [{"role": "user", "content": "press"}, {"role": "assistant", "content": ANSWER.text}]
     take_turn(assistant, Settings(), {"question": "why?", "history": history})
-    assert assistant.asked == [("why?", history)]
+    assert [(asked, [turn.model_dump() for turn in told]) for asked, told in assistant.asked] == [("why?", history)]
 
 
 def test_the_window_is_named_after_the_guide() -> None:

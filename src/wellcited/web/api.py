@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 
+from wellcited.assistant import check_lengths
 from wellcited.datatypes import Answer, Document, Message
 from wellcited.errors import QuestionError
 from wellcited.settings import Settings
@@ -72,6 +73,17 @@ def problem(status: int, detail: str, errors: Sequence[str] = ()) -> JSONRespons
     return JSONResponse(body.model_dump(), status_code=status, media_type=PROBLEM)
 
 
+def ask_within(assistant: Answering, settings: Settings, question: str, history: Sequence[Message]) -> Answer:
+    """Ask; of what is longer than the settings allow, a referral comes all the same, and nothing else.
+
+    Raises QuestionError.
+    """
+    answer = assistant.ask(question, history)
+    if answer.kind != "referral":
+        check_lengths(question, history, settings)
+    return answer
+
+
 def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -> APIRouter:
     """Serve `/api/ask`, `/healthz` and `/readyz`."""
     router = APIRouter()
@@ -81,13 +93,18 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
         __doc__=AskRequest.__doc__,
         question=(
             str,
-            Field(min_length=1, max_length=settings.max_question_chars, description="What the reader asks."),
+            # A bound for the documentation alone: an emergency is triaged before it is told to be brief.
+            Field(
+                min_length=1,
+                description="What the reader asks.",
+                json_schema_extra={"maxLength": settings.max_question_chars},
+            ),
         ),
         history=(
             list[Message],
             Field(
                 default=[],
-                max_length=settings.max_history_turns,
+                json_schema_extra={"maxItems": settings.max_history_turns},
                 description="The conversation so far, oldest first; the text of earlier answers as `assistant`. "
                 f"At most {settings.max_history_bytes} bytes in all.",
             ),
@@ -113,7 +130,7 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
 
         Nothing is kept between calls: send the conversation along to ask a follow-up.
         """
-        return assistant.ask(body.question, body.history)
+        return ask_within(assistant, settings, body.question, body.history)
 
     @router.get("/healthz", tags=["server"], summary="Is the server alive?")
     def healthz() -> Health:

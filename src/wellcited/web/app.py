@@ -77,7 +77,7 @@ def serve(
 
         assistant = Assistant.open(settings.index, settings)
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
-        app = create_app(assistant, settings, frame_ancestors)
+        app = create_app(assistant, settings, (*frame_ancestors, *settings.allowed_origins))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
         server.run(sockets=[listener])

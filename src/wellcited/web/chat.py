@@ -6,17 +6,17 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio as it is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 
-from wellcited.datatypes import Document
+from wellcited.datatypes import Document, Message
 from wellcited.errors import QuestionError
 from wellcited.settings import Settings
-from wellcited.web.api import Answering
+from wellcited.web.api import Answering, ask_within
 from wellcited.web.markup import escape
 from wellcited.web.replies import Reply, problem_reply, reply
 from wellcited.web.static import frame
@@ -56,13 +56,15 @@ def chat_theme() -> gr.themes.Base:
 def take_turn(assistant: Answering, settings: Settings, turn: Any) -> Reply:
     """Answer `{"question", "history"}` as the page sends it; whatever goes wrong is told kindly, and never raised."""
     try:
-        question, history = _read(turn, settings)
-        answer = assistant.ask(question, history)
+        question, history = _read(turn)
+        try:
+            answer = ask_within(assistant, settings, question, history)
+        except QuestionError as error:
+            long = _length_note(question, history, settings)
+            return problem_reply(long or str(error), long_conversation=bool(long) and _is_long(history, settings))
         return reply(answer, assistant.documents, settings.emergency_numbers)
     except QuestionError as error:
-        return problem_reply(
-            str(error), long_conversation=isinstance(turn, dict) and _is_long(turn.get("history"), settings)
-        )
+        return problem_reply(str(error), long_conversation=False)
     except Exception:  # the reader may be in pain: say what to do, whatever broke
         log.exception("a question could not be answered")
         numbers = ", ".join(settings.emergency_numbers)
@@ -104,21 +106,27 @@ def shell_html(assistant: Answering, settings: Settings) -> str:
     )
 
 
-def _read(turn: Any, settings: Settings) -> tuple[str, Sequence[Mapping[str, str]]]:
+def _read(turn: Any) -> tuple[str, list[Message]]:
     question = turn.get("question") if isinstance(turn, dict) else None
     history = turn.get("history", []) if isinstance(turn, dict) else None
     if not isinstance(question, str) or not isinstance(history, list) or not all(map(_is_message, history)):
         raise QuestionError("This could not be read. Please start a new conversation and ask again.")
     if not question.strip():
         raise QuestionError("Please type a question first.")
+    return question, [Message.model_validate(message) for message in history]
+
+
+def _length_note(question: str, history: Sequence[Message], settings: Settings) -> str:
+    """Say kindly what is too long, and whom to call if it cannot wait; "" where nothing is."""
+    urgent = f"If this may be an emergency, call your local emergency number ({', '.join(settings.emergency_numbers)})."
     if len(question) > settings.max_question_chars:
-        raise QuestionError(
+        return (
             f"That is {len(question):,} characters, and a question may have {settings.max_question_chars:,}. "
-            "Please ask in fewer words."
+            f"Please ask in fewer words.\n\n{urgent}"
         )
     if _is_long(history, settings):
-        raise QuestionError("This conversation has become too long to follow. Please start a new one.")
-    return question, cast("Sequence[Mapping[str, str]]", history)
+        return f"This conversation has become too long to follow. Please start a new one.\n\n{urgent}"
+    return ""
 
 
 def _is_message(message: object) -> bool:
@@ -130,8 +138,6 @@ def _is_message(message: object) -> bool:
     )
 
 
-def _is_long(history: object, settings: Settings) -> bool:
-    if not isinstance(history, list) or not all(map(_is_message, history)):
-        return False
-    size = sum(len(message["content"].encode(errors="replace")) for message in history)
+def _is_long(history: Sequence[Message], settings: Settings) -> bool:
+    size = sum(len(message.content.encode(errors="replace")) for message in history)
     return len(history) > settings.max_history_turns or size > settings.max_history_bytes

@@ -3,12 +3,13 @@
 (() => {
   "use strict";
   const KEY = "wellcited-conversation";
-  const narrow = window.matchMedia("(max-width: 63.99rem)");
+  const narrow = window.matchMedia("(max-width: 63.99rem), (max-height: 30rem)"); // the passage is a sheet
+  const short = window.matchMedia("(max-height: 30rem)"); // the window scrolls as one
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
   let shell = null; // the window's root element
   let turns = []; // [{question, reply}], what is sent along as history
-  let asking = false;
+  let ticket = null; // {waiting}, the request under way; an answer to any other ticket is late and dropped
   let opener = null; // the button whose passage is open
   let connected;
   const server = new Promise((resolve) => (connected = resolve));
@@ -27,10 +28,10 @@
       const early = document.getElementById("wellcited-early");
       if (early) {
         const focused = document.activeElement;
-        const at = find(".talk").scrollTop;
+        const at = scroller().scrollTop;
         element.replaceChildren(shell);
         early.remove();
-        find(".talk").scrollTop = at;
+        scroller().scrollTop = at;
         if (shell.contains(focused)) focused.focus({ preventScroll: true });
       } else {
         start(element.querySelector(".wc"));
@@ -51,15 +52,21 @@
       notice("");
       fit();
     });
+    narrow.addEventListener("change", layPassage);
+    short.addEventListener("change", () => {
+      const last = find(".turn:last-child");
+      if (last) reveal(last); // what scrolls is another box now, and begins at its top
+    });
     restore();
     if (!narrow.matches) field().focus({ preventScroll: true });
   }
 
   const field = () => find("textarea");
+  const scroller = () => (short.matches ? shell : find(".talk"));
   const characters = (text) => [...text].length;
 
   async function ask(question) {
-    if (asking) return;
+    if (ticket) return;
     const longest = Number(shell.dataset.longest);
     if (!question.trim()) return notice("Please type a question first.");
     if (characters(question) > longest) {
@@ -68,28 +75,26 @@
           `${longest.toLocaleString("en")}. Please ask in fewer words.`,
       );
     }
-    asking = true;
     notice("");
     closePassage(false);
-    field().value = "";
+    if (field().value === question) field().value = ""; // anything else is a draft of the next question
     fit();
     const turn = addQuestion(question);
-    const waiting = setTimeout(() => (find(".status").textContent = "Looking in the guide…"), 250);
+    const mine = { waiting: setTimeout(() => (find(".status").textContent = "Looking in the guide…"), 250) };
+    ticket = mine;
     let reply;
     try {
       const history = turns.flatMap((past) => [
         { role: "user", content: past.question },
         { role: "assistant", content: past.reply.text },
       ]);
-      reply = await (await server).ask({ question, history });
+      reply = await inTime(server.then((bridge) => bridge.ask({ question, history })));
       if (typeof reply?.html !== "string") throw new Error("no reply");
     } catch {
       reply = null;
     }
-    clearTimeout(waiting);
-    find(".status").textContent = "";
-    asking = false;
-    if (!turn.isConnected) return; // a new conversation was started meanwhile
+    if (ticket !== mine) return; // a new conversation was started meanwhile
+    dropTicket();
     if (reply === null) addUnreached(turn, question);
     else addReply(turn, reply);
     if (reply === null || reply.kind === "problem") {
@@ -100,6 +105,21 @@
       store();
     }
     reveal(turn);
+  }
+
+  /* A server that never answers must not keep the window waiting for good. */
+  function inTime(answer) {
+    let late;
+    const limit = new Promise((_, reject) => {
+      late = setTimeout(() => reject(new Error("no answer in time")), 1000 * shell.dataset.patience);
+    });
+    return Promise.race([answer, limit]).finally(() => clearTimeout(late));
+  }
+
+  function dropTicket() {
+    clearTimeout(ticket?.waiting);
+    ticket = null;
+    find(".status").textContent = "";
   }
 
   function addQuestion(question) {
@@ -128,10 +148,15 @@
     const box = make("div", "reply problem");
     const said = make("div", "said own");
     said.append(make("p", "", "The guide could not be reached just now. Your question is still here."));
+    const calls = make("p", "emergency-calls"); // whoever asked may need more than a guide, and it is silent
+    calls.append(...find(".fine .emergency-calls").cloneNode(true).childNodes);
+    said.append(calls);
     const again = make("button", "quiet", "Ask again");
     again.type = "button";
     again.addEventListener("click", () => {
+      if (ticket) return;
       turn.remove();
+      field().focus({ preventScroll: true }); // the button that had the focus is gone
       ask(question);
     });
     const tools = make("p", "tools");
@@ -142,11 +167,11 @@
 
   /* Show the end of the turn; of a turn taller than the window, its beginning. */
   function reveal(turn) {
-    const talk = find(".talk");
-    const top = turn.getBoundingClientRect().top - talk.getBoundingClientRect().top + talk.scrollTop;
-    const tall = turn.offsetHeight > talk.clientHeight - 48;
-    talk.scrollTo({
-      top: tall ? top - 24 : top + turn.offsetHeight - talk.clientHeight + 48,
+    const box = scroller();
+    const top = turn.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
+    const height = box.clientHeight - (short.matches ? find(".composer").offsetHeight : 0); // it lies over the end
+    box.scrollTo({
+      top: turn.offsetHeight > height - 48 ? top - (short.matches ? 0 : 24) : top + turn.offsetHeight - height + 48,
       behavior: calm.matches ? "auto" : "smooth",
     });
   }
@@ -154,16 +179,16 @@
   function startAgain() {
     turns = [];
     store();
+    dropTicket();
     closePassage(false);
     find(".log").replaceChildren();
     find(".welcome").hidden = false;
     find("header [data-new]").hidden = true;
-    find(".status").textContent = "";
     notice("");
     field().value = "";
     fit();
-    find(".talk").scrollTop = 0;
-    field().focus();
+    scroller().scrollTop = 0;
+    field().focus({ preventScroll: true });
   }
 
   function openPassage(button) {
@@ -179,11 +204,7 @@
     shown.replaceChildren(template.content.cloneNode(true));
     panel.hidden = false;
     shell.classList.add("with-panel");
-    if (narrow.matches) {
-      find(".veil").hidden = false;
-      panel.setAttribute("aria-modal", "true");
-      for (const part of [".bar", ".talk", ".composer"]) find(part).inert = true;
-    }
+    layPassage();
     shown.scrollTop = 0;
     const mark = shown.querySelector("mark");
     const below = mark ? mark.getBoundingClientRect().bottom - shown.getBoundingClientRect().bottom + 96 : 0;
@@ -198,11 +219,22 @@
     opener = null;
     button.setAttribute("aria-expanded", "false");
     find(".panel").hidden = true;
-    find(".panel").removeAttribute("aria-modal");
-    find(".veil").hidden = true;
     shell.classList.remove("with-panel");
-    for (const part of [".bar", ".talk", ".composer"]) find(part).inert = false;
+    layPassage();
     if (returnFocus) button.focus({ preventScroll: true });
+  }
+
+  /* An open passage lies over a small window, which is out of reach meanwhile, and beside the talk in a large one.
+     A window may become the other while the passage is open: a tablet is turned. */
+  function layPassage() {
+    const panel = find(".panel");
+    const over = opener !== null && narrow.matches;
+    if (over) panel.setAttribute("aria-modal", "true");
+    else panel.removeAttribute("aria-modal");
+    find(".veil").hidden = !over;
+    const outside = !panel.contains(document.activeElement);
+    for (const part of [".bar", ".talk", ".composer", ".fine"]) find(part).inert = over;
+    if (over && outside) panel.focus({ preventScroll: true });
   }
 
   async function copy(button) {
@@ -288,7 +320,7 @@
       turns = [];
     }
     for (const { question, reply } of turns) addReply(addQuestion(question), reply);
-    find(".talk").scrollTop = find(".talk").scrollHeight;
+    if (turns.length) scroller().scrollTop = scroller().scrollHeight; // the welcome is read from its beginning
   }
 
   const early = document.querySelector("#wellcited-early .wc");
