@@ -86,7 +86,7 @@ def test_a_changed_byte_in_any_file_is_found_and_its_file_named(built: Built, tm
             change(damaged, position)
             with pytest.raises(IndexDamaged) as caught:
                 open_build(copy)
-            assert str(caught.value) == f"{damaged}: has changed since it was built; {REPAIR}"
+            assert str(caught.value) == f"{damaged}: has changed since it was built; {REPAIR} --index {copy}"
             shutil.rmtree(copy)
 
 
@@ -150,7 +150,8 @@ def test_another_format_version_is_told_with_both_versions(index: Path, version:
 def test_another_model_is_told_with_the_stored_and_the_wanted_one(index: Path) -> None:
     with pytest.raises(IndexMismatch) as caught:
         open_build(index, "other-model")
-    assert f"was built with the model 'words', the settings want 'other-model'; {REPAIR}" in str(caught.value)
+    assert "was built with the model 'words', the settings want 'other-model'; " in str(caught.value)
+    assert f"{REPAIR} --index {index}" in str(caught.value)
 
 
 def test_a_manifest_of_another_build_is_refused(index: Path) -> None:
@@ -216,7 +217,9 @@ def test_a_staged_folder_is_gone_when_the_build_fails_and_the_live_one_stays(ind
 
 
 def test_what_a_killed_build_left_is_ignored_and_cleaned_by_the_next(built: Built) -> None:
-    leftovers = [built.index / "builds" / name for name in (".0123.999999", "0123456789abcdef")]
+    leftovers = [built.index / "builds" / name for name in (".0123456789abcdef.999999", "0123456789abcdef")]
+    foreign = built.index / "builds" / "my-release"
+    foreign.mkdir()
     for folder in leftovers:
         (folder / bundle.LEXICAL).mkdir(parents=True)
         (folder / bundle.DOCUMENTS).write_text("half", "utf-8")
@@ -224,7 +227,11 @@ def test_what_a_killed_build_left_is_ignored_and_cleaned_by_the_next(built: Buil
     (built.corpus / "bicycle.txt").write_text("Bicycles\nA bicycle has two wheels.\n", "utf-8")
     report = build_index(built.corpus, built.index, Settings(model="words"))
     assert not any(folder.exists() for folder in leftovers)
-    assert {path.name for path in (built.index / "builds").iterdir()} == {built.report.build_id, report.build_id}
+    assert {path.name for path in (built.index / "builds").iterdir()} == {
+        built.report.build_id,
+        report.build_id,
+        foreign.name,
+    }
 
 
 def test_the_build_before_the_live_one_is_kept_for_those_who_read_it(built: Built) -> None:

@@ -24,8 +24,12 @@ def run() -> None:
     except SystemExit as leaving:
         if not quick or not isinstance(leaving.code, int | None):
             raise
-        sys.stdout.flush()
-        sys.stderr.flush()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError as error:  # a full disk, or a reader that has gone
+            sys.stderr.write(f"wellcited: the answer cannot be written: {error.strerror}\n")
+            os._exit(1)
         os._exit(leaving.code or 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ DENSE = "dense.faiss"
 LEXICAL = "lexical"
 ENCODER = "encoder"
 REPAIR = "run: wellcited index"
+_OWN = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.\d+(?:\.old)?")
+"""The names of builds, of staging folders and of builds moved aside: nothing else is ever removed."""
 
 _V = TypeVar("_V", bound=Value)
 
@@ -75,9 +78,11 @@ class Build:
             try:
                 actual = sha256_of(path)
             except OSError as error:
-                raise IndexDamaged(f"{path}: cannot be read: {error.strerror or error}; {REPAIR}") from error
+                raise IndexDamaged(
+                    f"{path}: cannot be read: {error.strerror or error}; {_repair(self.folder)}"
+                ) from error
             if actual != digest:
-                raise IndexDamaged(f"{path}: has changed since it was built; {REPAIR}")
+                raise IndexDamaged(f"{path}: has changed since it was built; {_repair(self.folder)}")
 
     def documents(self) -> list[Document]:
         """Return the guides, in the order of the corpus."""
@@ -95,7 +100,7 @@ def current_id(index: Path) -> str | None:
     except OSError:
         return None
     except UnicodeDecodeError as error:
-        raise IndexDamaged(f"{index / CURRENT}: does not hold a build id; {REPAIR}") from error
+        raise IndexDamaged(f"{index / CURRENT}: does not hold a build id; {REPAIR} --index {index}") from error
 
 
 def open_build(index: Path, model: str | None = None) -> Build:
@@ -118,10 +123,11 @@ def live_build(index: Path, model: str | None = None) -> Build:
     manifest = read_manifest(folder)
     if model is not None and manifest.model.name != model:
         raise IndexMismatch(
-            f"{folder}: was built with the model {manifest.model.name!r}, the settings want {model!r}; {REPAIR}"
+            f"{folder}: was built with the model {manifest.model.name!r}, the settings want {model!r}; "
+            f"set the model back, or {_repair(folder)}"
         )
     if manifest.id != build_id:
-        raise IndexDamaged(f"{folder / MANIFEST}: names the build {manifest.id!r}, not {build_id!r}; {REPAIR}")
+        raise IndexDamaged(f"{folder / MANIFEST}: names the build {manifest.id!r}, not {build_id!r}; {_repair(folder)}")
     return Build(folder, manifest)
 
 
@@ -132,16 +138,16 @@ def read_manifest(folder: Path) -> Manifest:
         values = json.loads(path.read_bytes())
         version = values["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexDamaged(f"{path}: cannot be read: {error}; {REPAIR}") from error
+        raise IndexDamaged(f"{path}: cannot be read: {error}; {_repair(folder)}") from error
     if version != FORMAT:
-        raise IndexMismatch(f"{path}: has format version {version!r}, this wellcited reads {FORMAT}; {REPAIR}")
+        raise IndexMismatch(f"{path}: has format version {version!r}, this wellcited reads {FORMAT}; {_repair(folder)}")
     seal = values.pop("seal", None)
     if seal != _seal(values):
-        raise IndexDamaged(f"{path}: has changed since it was built; {REPAIR}")
+        raise IndexDamaged(f"{path}: has changed since it was built; {_repair(folder)}")
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:
-        raise IndexDamaged(f"{path}: is not a manifest: {error.errors()[0]['msg']}; {REPAIR}") from error
+        raise IndexDamaged(f"{path}: is not a manifest: {error.errors()[0]['msg']}; {_repair(folder)}") from error
 
 
 @contextmanager
@@ -174,11 +180,13 @@ def publish(index: Path, staged: Path, build_id: str, source: str, model: ModelI
     for path in [*staged.rglob("*"), staged]:
         _flush(path)
     folder = index / BUILDS / build_id
+    aside = staged.with_name(f"{staged.name}.old")
     if folder.exists():
-        shutil.rmtree(folder)
+        os.replace(folder, aside)
     os.replace(staged, folder)
     _flush(folder.parent)
     make_current(index, build_id)
+    shutil.rmtree(aside, ignore_errors=True)
     return Build(folder, manifest)
 
 
@@ -195,7 +203,7 @@ def drop_other_builds(index: Path, keep: Iterable[str]) -> None:
     """Remove every build, and every leftover of a killed one, but those in `keep` and what others are writing."""
     kept = set(keep)
     for folder in (index / BUILDS).iterdir():
-        if folder.name not in kept and not _being_written(folder):
+        if _OWN.fullmatch(folder.name) and folder.name not in kept and not _being_written(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -228,9 +236,13 @@ def digest_of(*values: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _repair(folder: Path) -> str:
+    return f"{REPAIR} --index {folder.parent.parent}"
+
+
 def _being_written(folder: Path) -> bool:
     """Whether `folder` is the staging folder of another process that is still alive."""
-    _, _, process = folder.name.rpartition(".")
+    _, _, process = folder.name.removesuffix(".old").rpartition(".")
     if not folder.name.startswith(".") or not process.isdigit() or int(process) == os.getpid():
         return False
     try:

@@ -35,6 +35,11 @@ SIGNS = (
     "shopping",  # it asks about buying, and the best three sentences do not
 )
 
+_SALE = re.compile(
+    r"\b(?:prices?|priced|costs?|warranty|guarantee|refunds?|discounts?|shipping|for sale|in stock"
+    r"|where (?:can|do|could) i (?:buy|get|order|find) (?:it|one|a|an|the))\b",
+    re.IGNORECASE,
+)
 SAME_QUESTION = 0.88
 """From this cosine on, two questions ask the same: "how long should i press" and "How long do I press?" have 0.95."""
 
@@ -94,6 +99,11 @@ def curated_match(evidence: Evidence) -> float:
     """
     cosine = float(evidence.column("curated").max()) + LABEL_NEAR
     return min(1.0, cosine) if cosine >= SAME_QUESTION else 0.0
+
+
+def sells_nothing(question: str, sentences: Sequence[str]) -> bool:
+    """Whether `question` asks what something costs or where to get it, and none of the best three sentences says."""
+    return bool(_SALE.search(question)) and not any(_SHOPPING.search(sentence) for sentence in sentences[:3])
 
 
 def threshold() -> float:

@@ -33,8 +33,8 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(
-    r"^(?:and|or|but|also|plus|(?:what|how) about|what if|why(?: not| so)?\W*$|how (?:long|often|many|much|come|so)\W*"
-    r"|which|when\W*$|where\W*$|even|any|then|who\W*$|in what|for how|like what|such as)\b",
+    r"^(?:(?:and|or|but|also|plus|(?:what|how) about|what if|which|even|any|then|in what|for how|like what|such as)\b"
+    r"|(?:why(?: not| so)?|how (?:long|often|many|much|come|so)|when|where|who)\W*$)",
     re.IGNORECASE,
 )
 
@@ -89,7 +89,7 @@ def _leaning(question: str) -> float:
     points_back = bool(_POINTS_BACK.search(question))
     content = len(content_words(question))
     if content == 0:
-        return 0.85
+        return 1.0
     if points_back and content <= 2:
         return 0.65
     if points_back or _CONTINUES.match(question):

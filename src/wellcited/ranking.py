@@ -38,7 +38,8 @@ FEATURES = (
     "amount",  # the question asks for an amount of some kind, and the sentence holds a number
     "kind",  # the sentence holds the very kind of amount asked for: a duration, a price, a size
     "reason",  # the question asks why, and the sentence gives a reason
-    "definition",  # the question asks what something is, and the sentence opens with its words
+    "named_first",  # the question asks what something is, and the sentence opens with its words
+    "definition",  # the same, and the sentence says what that very thing is
     "opening",  # the sentence opens its section
 )
 
@@ -93,6 +94,11 @@ _DEFINITION_ASKED = re.compile(
     r"|\b(?:definition|meaning) of\b|\b(?:definition|meaning|mean)\W*$",
     re.IGNORECASE,
 )
+_DEFINES = re.compile(
+    r"\W*(?:in short,? |short answer: ?|primarily,? )?(?:(?:the|an?|each|every|your) )?(?P<subject>[^.;:!?]{2,60}?) "
+    r"(?:is|are|means?|refers? to|consists? of|stands? for|lies?|sits?|starts?|begins?|runs?|connects?)\b",
+    re.IGNORECASE,
+)
 _DANGLING = re.compile(
     r"(?:this|that|these|those|it|its|it['’]s|they|their|he|she|here|there|then|such|both|each|either|neither"
     r"|but|however|and|so|or|also|instead|otherwise)\b",
@@ -136,6 +142,7 @@ class SentenceTraits:
     reason: Scores
     opening: Scores
     first_words: tuple[frozenset[str], ...]
+    subject: tuple[frozenset[str], ...]
 
     @classmethod
     def of(cls, sentences: Sequence[str], opening: Sequence[bool]) -> SentenceTraits:
@@ -153,6 +160,7 @@ class SentenceTraits:
             reason=flags(_REASON.search),
             opening=np.array(opening, dtype=np.float32),
             first_words=tuple(frozenset(content_words(sentence)[:3]) for sentence in sentences),
+            subject=tuple(_subject(sentence) for sentence in sentences),
         )
 
 
@@ -178,14 +186,24 @@ class Asked:
         )
 
 
+def _subject(sentence: str) -> frozenset[str]:
+    """Return the words of what the sentence defines ("The femur is ..."), empty where it defines nothing."""
+    subject = _DEFINES.match(sentence)
+    return frozenset(content_words(subject["subject"])) if subject else frozenset()
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other) if one and other else 0.0
+
+
 def trait_features(asked: Asked, traits: SentenceTraits) -> Mapping[str, Scores]:
     """Return the features that depend on the kind of question alone, each of shape (sentences,)."""
     zeros = np.zeros_like(traits.short)
-    opens = (
-        np.array([len(asked.content & first) / len(asked.content) for first in traits.first_words], dtype=np.float32)
-        if asked.definition and asked.content
-        else zeros
-    )
+    named = defined = zeros
+    if asked.definition and asked.content:
+        named = np.array([len(asked.content & first) for first in traits.first_words], dtype=np.float32)
+        named /= len(asked.content)
+        defined = np.array([_jaccard(asked.content, subject) for subject in traits.subject], dtype=np.float32)
     return {
         "is_question": traits.is_question,
         "dangling": traits.dangling,
@@ -193,7 +211,8 @@ def trait_features(asked: Asked, traits: SentenceTraits) -> Mapping[str, Scores]
         "amount": traits.amount if asked.amount else zeros,
         "kind": np.maximum.reduce([zeros, *(traits.kinds[kind] for kind in asked.kinds)]),
         "reason": traits.reason if asked.reason else zeros,
-        "definition": opens,
+        "named_first": named,
+        "definition": defined,
         "opening": traits.opening,
     }
 

@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """The most sentences an answer quotes."""
     answer_chars: int = Field(default=600, ge=100)
     """The length, in characters, that the quotes of an answer stay within (the first is always shown)."""
+    allowed_origins: tuple[str, ...] = ()
+    """The sites that may show the chat in a frame, e.g. `["https://a.example"]`; only its own otherwise."""
     emergency_numbers: tuple[str, ...] = ("112", "911", "999")
     """The numbers that an emergency referral names."""
 

@@ -58,8 +58,10 @@ def test_a_link_that_would_run_a_script_is_no_link() -> None:
     assert marks("[click](javascript:alert(1)) [me](data:text/html,x)") == []
 
 
-def test_entities_escapes_and_struck_words_are_read_as_words() -> None:
-    assert words(r"Fish &amp; chips \*cost\* ~~5~~ 6 &euro;") == "Fish & chips *cost* 5 6 €"
+def test_entities_and_escapes_are_read_as_words_and_struck_words_are_not() -> None:
+    assert words(r"Fish &amp; chips \*cost\* 6 &euro;") == "Fish & chips *cost* 6 €"
+    assert words("Hold for ~~90~~ 30 seconds.").split() == ["Hold", "for", "30", "seconds."]
+    assert words("Hold for <del>90</del> 30 seconds.").split() == ["Hold", "for", "30", "seconds."]
 
 
 def test_an_image_is_told_by_its_alternative_text() -> None:

@@ -94,7 +94,7 @@ def test_the_whole_of_a_guide_with_front_matter_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     assert re.search(r"nowhere: no such corpus folder; put your guide there", refusal(tmp_path / "nowhere"))
-    assert "no such corpus folder" in refusal(write(tmp_path, "file.md"))
+    assert "file.md: is a file; give the folder that holds it" in refusal(write(tmp_path, "file.md"))
 
 
 def test_a_folder_without_a_guide_is_named(tmp_path: Path) -> None:

@@ -108,6 +108,10 @@ class _Inline:
             match token.type:
                 case "html_inline":
                     self._html(token.content)
+                case "s_open":  # what the author struck out is not said
+                    self.hidden += 1
+                case "s_close":
+                    self.hidden = max(0, self.hidden - 1)
                 case "text" | "text_special" | "softbreak" | "hardbreak" | "code_inline" | "image" if self.hidden:
                     pass
                 case "text" | "text_special":
@@ -141,7 +145,7 @@ class _Inline:
             self.text += "\n"
 
 
-_SILENT = ("script", "style", "template", "noscript")
+_SILENT = ("script", "style", "template", "noscript", "del", "s", "strike")
 _INLINE = (
     "a",
     "abbr",

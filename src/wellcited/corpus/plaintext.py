@@ -40,7 +40,7 @@ def parse_plaintext(text: str) -> tuple[Block, ...]:
     wrapped = _is_wrapped(lines)
     paragraphs = _paragraphs(lines) if wrapped else [[line] for line in lines]
     alike = [_looks_like_heading(paragraph) for paragraph in paragraphs]
-    headings = _without_runs(alike)
+    headings = alike if len(alike) > 1 and all(alike) else _without_runs(alike)  # headings only: told to the publisher
     blocks: list[Block] = []
     for index, paragraph in enumerate(paragraphs):
         if headings[index]:

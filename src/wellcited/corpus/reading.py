@@ -44,6 +44,8 @@ def read_corpus(folder: str | Path, max_file_mb: float = MAX_FILE_MB) -> list[Do
     two guides with one id, and a questions file without its guide.
     """
     root = Path(folder)
+    if root.is_file():
+        raise CorpusError(f"{root}: is a file; give the folder that holds it")
     if not root.is_dir():
         raise CorpusError(f"{root}: no such corpus folder; put your guide there as a .md or .txt file")
     paths = [path for path in sorted(root.rglob("*")) if path.is_file() and not _hidden(path.relative_to(root))]
@@ -144,7 +146,9 @@ def split_front_matter(source: str, path: Path) -> tuple[FrontMatter, str]:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         known = ", ".join(FrontMatter.model_fields)
-        raise CorpusError(f"{path}: front matter {name!r}: {first['msg'].lower()}; known names are {known}") from error
+        raise CorpusError(
+            f"{path}: front matter {name!r}: {first['msg'].lower()}; put text in quotes; known names are {known}"
+        ) from error
 
 
 def _refuse_orphans(paths: Iterable[Path], guides: list[Path]) -> None:

@@ -115,7 +115,7 @@ def _load(path: Path, model: type[C]) -> Iterator[C]:
             case = model.model_validate_json(line)
         except json.JSONDecodeError as error:
             raise EvaluationError(f"{path}, line {number}: not JSON: {error.msg} (column {error.colno})") from error
-        except (ValidationError, RecursionError) as error:
+        except (ValidationError, RecursionError, ValueError) as error:
             raise EvaluationError(f"{path}, line {number}: {_first(error)}") from error
         if case.id in lines:
             raise EvaluationError(f"{path}, line {number}: id {case.id!r} is already on line {lines[case.id]}")
@@ -125,9 +125,11 @@ def _load(path: Path, model: type[C]) -> Iterator[C]:
         raise EvaluationError(f"{path}: holds no line to evaluate")
 
 
-def _first(error: ValidationError | RecursionError) -> str:
+def _first(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     what = first["msg"].removeprefix("Value error, ")
