@@ -29,8 +29,6 @@ from wellcited.encoding import QueryEncoder
 from wellcited.indexing import build_index
 from wellcited.ranking import FEATURES
 from wellcited.retrieval import Evidence, Retriever, blend
-from wellcited.search.dense import DenseIndex
-from wellcited.search.lexical import LexicalIndex
 from wellcited.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,13 +77,7 @@ def open_guide(files: list[Path], folder: Path) -> Retriever:
         shutil.copy(file, corpus)
     build_index(corpus, folder / "index", Settings())
     build = bundle.open_build(folder / "index")
-    return Retriever(
-        build.documents(),
-        build.passages(),
-        DenseIndex.open(build.folder / bundle.DENSE),
-        LexicalIndex.open(build.folder / bundle.LEXICAL),
-        QueryEncoder(build.folder / bundle.ENCODER),
-    )
+    return Retriever.open(build, QueryEncoder(build.folder / bundle.ENCODER))
 
 
 def cases(guide: str, retriever: Retriever) -> Iterator[Case]:

@@ -23,8 +23,7 @@ from wellcited.datatypes import Document, Message, Triage
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import BuildReport, build_index
 from wellcited.retrieval import Retriever
-from wellcited.search.dense import DenseIndex
-from wellcited.search.lexical import LexicalIndex, words
+from wellcited.search.lexical import words
 from wellcited.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -151,13 +150,7 @@ class CalmGuardrail:
 
 
 def retriever_of(build: Build) -> Retriever:
-    return Retriever(
-        build.documents(),
-        build.passages(),
-        DenseIndex.open(build.folder / bundle.DENSE),
-        LexicalIndex.open(build.folder / bundle.LEXICAL),
-        QueryEncoder(build.folder / bundle.ENCODER),
-    )
+    return Retriever.open(build, QueryEncoder(build.folder / bundle.ENCODER))
 
 
 def assistant_of(build: Build, settings: Settings | None = None) -> Assistant:

@@ -17,8 +17,6 @@ from wellcited.encoding import QueryEncoder
 from wellcited.errors import QuestionError
 from wellcited.retrieval import Evidence, Retriever, blend, presentable
 from wellcited.safety import Guardrail
-from wellcited.search.dense import DenseIndex
-from wellcited.search.lexical import LexicalIndex
 from wellcited.settings import Settings, load_settings
 from wellcited.smalltalk import reply_to
 
@@ -69,13 +67,7 @@ class Assistant:
             verified.result()
             guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.digest)
             documents = build.documents()
-            retriever = Retriever(
-                documents,
-                build.passages(),
-                DenseIndex.open(build.folder / bundle.DENSE),
-                LexicalIndex.open(build.folder / bundle.LEXICAL),
-                encoder.result(),
-            )
+            retriever = Retriever.open(build, encoder.result())
         return cls(documents, retriever, guardrail, build.manifest.id, settings)
 
     @property
@@ -119,16 +111,17 @@ class Assistant:
             ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, len(evidence.rows)))
             for evidence in evidences
         ]
+        sentences = whole.texts(self._retriever.layout)
         found = confidence.signs(
             asked.alone,
             asked.leaning,
             self._retriever.question_terms(asked.alone),
             whole,
-            whole.texts(self._retriever.layout),
+            sentences,
             self._retriever.lexical,
         )
         sure = max(confidence.confidence(found), confidence.curated_match(whole))
-        if confidence.sells_nothing(asked.alone, whole.texts(self._retriever.layout)):
+        if confidence.sells_nothing(asked.alone, sentences):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
         quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wellcited.bundle import DENSE, LEXICAL, Build
 from wellcited.datatypes import Document, Hit, Passage, SentenceHit
 from wellcited.encoding import Encoder, Vectors
 from wellcited.layout import Layout, layout
@@ -95,6 +96,17 @@ class Retriever:
         ]
         self._labels = [np.flatnonzero(self.layout.label_section == section) for section in range(self._sections)]
         self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
+
+    @classmethod
+    def open(cls, build: Build, encoder: Encoder) -> Retriever:
+        """Open the searches of `build`. Raises IndexDamaged."""
+        return cls(
+            build.documents(),
+            build.passages(),
+            DenseIndex.open(build.folder / DENSE),
+            LexicalIndex.open(build.folder / LEXICAL),
+            encoder,
+        )
 
     @property
     def _sections(self) -> int:
