@@ -56,24 +56,24 @@ def test_a_sentence_shows_what_it_offers() -> None:
 
 def test_amount_and_reason_count_only_where_they_are_asked_for() -> None:
     sentences = traits("Press for 30 seconds.", "It hurts because you sit.")
-    assert trait_features(Asked.of("How long?"), sentences)["amount"].tolist() == [1, 0]
-    assert trait_features(Asked.of("Why?"), sentences)["reason"].tolist() == [0, 1]
-    assert not trait_features(Asked.of("Can I?"), sentences)["amount"].any()
-    assert not trait_features(Asked.of("Can I?"), sentences)["reason"].any()
+    assert trait_features(Asked.of("How long?"), sentences, np.array([0, 1]))["amount"].tolist() == [1, 0]
+    assert trait_features(Asked.of("Why?"), sentences, np.array([0, 1]))["reason"].tolist() == [0, 1]
+    assert not trait_features(Asked.of("Can I?"), sentences, np.array([0, 1]))["amount"].any()
+    assert not trait_features(Asked.of("Can I?"), sentences, np.array([0, 1]))["reason"].any()
 
 
 def test_a_definition_is_looked_for_where_a_sentence_opens_with_the_words_asked_about() -> None:
     sentences = traits("The psoas is a muscle.", "Muscles such as the psoas are deep.", "Sit still.")
-    assert trait_features(Asked.of("What is the psoas?"), sentences)["named_first"].tolist() == [1, 1, 0]
-    assert trait_features(Asked.of("What is the psoas muscle?"), sentences)["named_first"][0] == 1
-    assert not trait_features(Asked.of("What is it?"), sentences)["named_first"].any()
+    assert trait_features(Asked.of("What is the psoas?"), sentences, np.arange(3))["named_first"].tolist() == [1, 1, 0]
+    assert trait_features(Asked.of("What is the psoas muscle?"), sentences, np.arange(3))["named_first"][0] == 1
+    assert not trait_features(Asked.of("What is it?"), sentences, np.arange(3))["named_first"].any()
 
 
 def test_a_definition_says_what_the_very_thing_asked_about_is() -> None:
     sentences = traits("The psoas is a muscle.", "The task of the psoas is to lift.", "Stretch the psoas daily.")
-    found = trait_features(Asked.of("What is the psoas?"), sentences)["definition"]
+    found = trait_features(Asked.of("What is the psoas?"), sentences, np.arange(3))["definition"]
     assert found.tolist() == [1, 0.5, 0]
-    assert not trait_features(Asked.of("Why is the psoas tight?"), sentences)["definition"].any()
+    assert not trait_features(Asked.of("Why is the psoas tight?"), sentences, np.arange(3))["definition"].any()
 
 
 def test_every_feature_has_one_finite_weight() -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from wellcited.search.lexical import words
 
 Scores = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 FEATURES = (
     "sentence",  # cosine of question and sentence
@@ -196,24 +197,24 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one and other else 0.0
 
 
-def trait_features(asked: Asked, traits: SentenceTraits) -> Mapping[str, Scores]:
-    """Return the features that depend on the kind of question alone, each of shape (sentences,)."""
-    zeros = np.zeros_like(traits.short)
+def trait_features(asked: Asked, traits: SentenceTraits, rows: Rows) -> Mapping[str, Scores]:
+    """Return the features that depend on the kind of question alone for the sentences `rows`, each (len(rows),)."""
+    zeros = np.zeros(len(rows), dtype=np.float32)
     named = defined = zeros
     if asked.definition and asked.content:
-        named = np.array([len(asked.content & first) for first in traits.first_words], dtype=np.float32)
-        named /= len(asked.content)
-        defined = np.array([_jaccard(asked.content, subject) for subject in traits.subject], dtype=np.float32)
+        first = [len(asked.content & traits.first_words[row]) for row in rows]
+        named = np.array(first, dtype=np.float32) / len(asked.content)
+        defined = np.array([_jaccard(asked.content, traits.subject[row]) for row in rows], dtype=np.float32)
     return {
-        "is_question": traits.is_question,
-        "dangling": traits.dangling,
-        "short": traits.short,
-        "amount": traits.amount if asked.amount else zeros,
-        "kind": np.maximum.reduce([zeros, *(traits.kinds[kind] for kind in asked.kinds)]),
-        "reason": traits.reason if asked.reason else zeros,
+        "is_question": traits.is_question[rows],
+        "dangling": traits.dangling[rows],
+        "short": traits.short[rows],
+        "amount": traits.amount[rows] if asked.amount else zeros,
+        "kind": np.maximum.reduce([zeros, *(traits.kinds[kind][rows] for kind in asked.kinds)]),
+        "reason": traits.reason[rows] if asked.reason else zeros,
         "named_first": named,
         "definition": defined,
-        "opening": traits.opening,
+        "opening": traits.opening[rows],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from wellcited.search.lexical import LexicalIndex, terms
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 CANDIDATE_ROWS = 600
 """Rows taken from the vector search; a guide of up to 100 passages or so is looked at whole."""
@@ -85,15 +86,10 @@ class Retriever:
         self._spans = [span for passage in passages for span in passage.sentences]
         owner = self.layout.sentence_passage
         self._section = self.layout.passage_section[owner]
-        self._first_row = np.searchsorted(owner, np.arange(len(self.passages)))
+        self._row_passage = np.concatenate([owner, owner, np.arange(len(self.passages))])
         opening = np.concatenate([[True], self._section[1:] != self._section[:-1]]) if len(owner) else np.zeros(0, bool)
         self._traits = SentenceTraits.of(self.layout.sentences, [bool(flag) for flag in opening])
         self._language = documents[0].language if documents else "en"
-        languages = {document.id: document.language for document in documents}
-        self._terms = [
-            frozenset(terms(text, languages[passages[number].document_id]))
-            for text, number in zip(self.layout.headed, owner, strict=True)
-        ]
         self._labels = [np.flatnonzero(self.layout.label_section == section) for section in range(self._sections)]
         self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
 
@@ -136,24 +132,18 @@ class Retriever:
         }
         idf = np.array([self.lexical.idf(stem) for stem in stems], dtype=np.float32)
         total = float(idf.sum()) or 1.0
-        held = np.array([[stem in self._terms[row] for stem in stems] for row in rows], dtype=np.float32)
-        held = held.reshape(len(rows), len(stems))
-        near = np.array(
-            [
-                [any(stem in self._terms[other] for other in self._neighbours(int(row))) for stem in stems]
-                for row in rows
-            ],
-            dtype=np.float32,
-        ).reshape(len(rows), len(stems))
+        held = self.lexical.holding(stems)
+        near = held[rows]
+        for others, same in self._neighbours(rows):
+            near = near | (held[others] & same[:, None])
         columns = {
             **cosines,
             **self._label_features(vector, section, sentences),
             "bm25": bm25[rows] / (total * 2.2),
-            "coverage": held @ idf / total,
-            "window_coverage": np.maximum(held, near) @ idf / total,
+            "coverage": held[rows] @ idf / total,
+            "window_coverage": near @ idf / total,
+            **trait_features(Asked.of(text), self._traits, rows),
         }
-        traits = trait_features(Asked.of(text), self._traits)
-        columns.update({name: values[rows] for name, values in traits.items()})
         return Evidence(rows, np.stack([columns[name] for name in FEATURES], axis=1).astype(np.float32))
 
     def hits(self, rows: Rows, scores: Scores, k: int) -> list[Hit]:
@@ -189,41 +179,31 @@ class Retriever:
     def _candidates(self, vector: Vectors, bm25: Scores) -> Rows:
         """Return the sentence rows of every passage that either search brings up, in order."""
         _, found = self._dense.search(vector[None, :], CANDIDATE_ROWS)
-        count = len(self.layout.sentences)
-        passages: set[int] = set()
-        for row in found[0]:
-            if row < self.layout.headed_start:
-                passages.add(int(self.layout.sentence_passage[row]))
-            elif row < self.layout.passage_start:
-                passages.add(int(self.layout.sentence_passage[row - count]))
-            elif row < self.layout.label_start:
-                passages.add(int(row - self.layout.passage_start))
-            else:
-                section = self.layout.label_section[row - self.layout.label_start]
-                passages.update(int(number) for number in np.flatnonzero(self.layout.passage_section == section))
+        inside = found[0][found[0] < self.layout.label_start]
+        named = self.layout.label_section[found[0][found[0] >= self.layout.label_start] - self.layout.label_start]
         best = np.argsort(-bm25, kind="stable")[:CANDIDATE_TERMS]
-        passages.update(int(self.layout.sentence_passage[row]) for row in best if bm25[row] > 0)
-        return np.concatenate(
+        passages = np.concatenate(
             [
-                np.arange(self._first_row[number], self._first_row[number] + len(self.passages[number].sentences))
-                for number in sorted(passages)
+                self._row_passage[inside],
+                np.flatnonzero(np.isin(self.layout.passage_section, named)),
+                self.layout.sentence_passage[best[bm25[best] > 0]],
             ]
         )
+        chosen = np.zeros(len(self.passages), dtype=bool)
+        chosen[passages] = True
+        return np.flatnonzero(chosen[self.layout.sentence_passage])
 
-    def _neighbours(self, row: int) -> list[int]:
-        return [
-            other
-            for other in (row - 1, row + 1)
-            if 0 <= other < len(self._section) and self._section[other] == self._section[row]
-        ]
+    def _neighbours(self, rows: Rows) -> Iterator[tuple[Rows, Flags]]:
+        """Yield the sentences before and after each, and whether they stand in the same section."""
+        last = len(self._section) - 1
+        for step in (-1, 1):
+            others = np.clip(rows + step, 0, last)
+            yield others, (self._section[others] == self._section[rows]) & (others != rows)
 
     def _window(self, rows: Rows, sentences: Vectors) -> Vectors:
         """Return the unit vectors of each sentence together with its neighbours in the section."""
-        last = len(self._section) - 1
         window = 2 * sentences
-        for step in (-1, 1):
-            others = np.clip(rows + step, 0, last)
-            same = (self._section[others] == self._section[rows]) & (others != rows)
+        for others, same in self._neighbours(rows):
             window = window + self._dense.vectors(others) * same[:, None]
         norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
         return norms

@@ -132,3 +132,12 @@ def test_terms_of_a_language_are_its_stems() -> None:
     assert terms("Stretching stretches the stretched muscles") == ["stretch", "stretch", "the", "stretch", "muscl"]
     assert terms("muscles", "en-GB") == terms("muscles", "EN") == terms("muscles", "tlh") == ["muscl"]
     assert terms("Häuser", "de") == terms("hauses", "de")
+
+
+def test_which_entries_hold_a_term_is_told_for_each_term() -> None:
+    held = LexicalIndex.build(ENTRIES).holding(["steam", "unheard", "ink"])
+    assert held.T.tolist() == [
+        [True, False, False, False, True],
+        [False] * 5,
+        [False, False, True, False, True],
+    ]

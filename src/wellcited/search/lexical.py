@@ -96,6 +96,14 @@ class LexicalIndex:
                 total[self._indices[column]] += self._data[column]
         return total
 
+    def holding(self, query: Sequence[str]) -> NDArray[np.bool_]:
+        """Return which entries hold each term of `query`, of shape (entries, len(query))."""
+        held = np.zeros((self._entries, len(query)), dtype=np.bool_)
+        for number, term in enumerate(query):
+            if term in self._vocabulary:
+                held[self._indices[self._column(term)], number] = True
+        return held
+
     def knows(self, term: str) -> bool:
         """Whether any entry holds `term`."""
         return term in self._vocabulary
