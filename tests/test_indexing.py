@@ -176,7 +176,7 @@ def test_progress_is_told_for_every_stage(words_model: type[WordEncoder], tiny_c
 
 
 @pytest.mark.parametrize("error", [ModelError("no such model"), CorpusError("bad file"), KeyboardInterrupt()])
-@pytest.mark.parametrize("place", ["read_corpus", "split", "DenseIndex", "_lexical"])
+@pytest.mark.parametrize("place", ["read_corpus", "split", "DenseIndex", "lexical_index"])
 def test_a_failure_leaves_the_live_build_as_it_was(
     built: Built, monkeypatch: pytest.MonkeyPatch, place: str, error: BaseException
 ) -> None:

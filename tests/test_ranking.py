@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from wellcited.ranking import FEATURES, Asked, SentenceTraits, content_words, trait_features, weights
+from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
 
 
 def traits(*sentences: str) -> SentenceTraits:
@@ -33,7 +33,7 @@ def test_words_without_a_topic_of_their_own_are_left_out() -> None:
     ],
 )
 def test_a_question_shows_what_kind_of_answer_it_asks_for(question: str, kinds: set[str]) -> None:
-    asked = Asked.of(question)
+    asked = Wanted.of(question)
     assert {kind for kind in ("amount", "reason", "definition") if getattr(asked, kind)} == kinds
 
 
@@ -56,24 +56,24 @@ def test_a_sentence_shows_what_it_offers() -> None:
 
 def test_amount_and_reason_count_only_where_they_are_asked_for() -> None:
     sentences = traits("Press for 30 seconds.", "It hurts because you sit.")
-    assert trait_features(Asked.of("How long?"), sentences, np.array([0, 1]))["amount"].tolist() == [1, 0]
-    assert trait_features(Asked.of("Why?"), sentences, np.array([0, 1]))["reason"].tolist() == [0, 1]
-    assert not trait_features(Asked.of("Can I?"), sentences, np.array([0, 1]))["amount"].any()
-    assert not trait_features(Asked.of("Can I?"), sentences, np.array([0, 1]))["reason"].any()
+    assert trait_features(Wanted.of("How long?"), sentences, np.array([0, 1]))["amount"].tolist() == [1, 0]
+    assert trait_features(Wanted.of("Why?"), sentences, np.array([0, 1]))["reason"].tolist() == [0, 1]
+    assert not trait_features(Wanted.of("Can I?"), sentences, np.array([0, 1]))["amount"].any()
+    assert not trait_features(Wanted.of("Can I?"), sentences, np.array([0, 1]))["reason"].any()
 
 
 def test_a_definition_is_looked_for_where_a_sentence_opens_with_the_words_asked_about() -> None:
     sentences = traits("The psoas is a muscle.", "Muscles such as the psoas are deep.", "Sit still.")
-    assert trait_features(Asked.of("What is the psoas?"), sentences, np.arange(3))["named_first"].tolist() == [1, 1, 0]
-    assert trait_features(Asked.of("What is the psoas muscle?"), sentences, np.arange(3))["named_first"][0] == 1
-    assert not trait_features(Asked.of("What is it?"), sentences, np.arange(3))["named_first"].any()
+    assert trait_features(Wanted.of("What is the psoas?"), sentences, np.arange(3))["named_first"].tolist() == [1, 1, 0]
+    assert trait_features(Wanted.of("What is the psoas muscle?"), sentences, np.arange(3))["named_first"][0] == 1
+    assert not trait_features(Wanted.of("What is it?"), sentences, np.arange(3))["named_first"].any()
 
 
 def test_a_definition_says_what_the_very_thing_asked_about_is() -> None:
     sentences = traits("The psoas is a muscle.", "The task of the psoas is to lift.", "Stretch the psoas daily.")
-    found = trait_features(Asked.of("What is the psoas?"), sentences, np.arange(3))["definition"]
+    found = trait_features(Wanted.of("What is the psoas?"), sentences, np.arange(3))["definition"]
     assert found.tolist() == [1, 0.5, 0]
-    assert not trait_features(Asked.of("Why is the psoas tight?"), sentences, np.arange(3))["definition"].any()
+    assert not trait_features(Wanted.of("Why is the psoas tight?"), sentences, np.arange(3))["definition"].any()
 
 
 def test_every_feature_has_one_finite_weight() -> None:

@@ -10,8 +10,8 @@ from wellcited.datatypes import Citation, Document, Hit, Passage, SentenceHit
 
 MARGIN = 0.7
 """A sentence joins the answer where its score, a log-probability, is within this of the best: half as likely."""
-FURTHER_CHARS = 1400
-FURTHER_QUOTES = 8
+FURTHER_CHARS = 2400
+FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
 
 

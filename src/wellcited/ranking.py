@@ -166,8 +166,8 @@ class SentenceTraits:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What kind of answer a question asks for."""
+class Wanted:
+    """What kind of answer a question wants."""
 
     amount: bool
     kinds: tuple[str, ...]
@@ -176,7 +176,7 @@ class Asked:
     content: frozenset[str]
 
     @classmethod
-    def of(cls, question: str) -> Asked:
+    def of(cls, question: str) -> Wanted:
         """Read it off the words of `question`."""
         return cls(
             amount=bool(_AMOUNT_ASKED.search(question)),
@@ -197,21 +197,22 @@ def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one and other else 0.0
 
 
-def trait_features(asked: Asked, traits: SentenceTraits, rows: Rows) -> Mapping[str, Scores]:
+def trait_features(wanted: Wanted, traits: SentenceTraits, rows: Rows) -> Mapping[str, Scores]:
     """Return the features that depend on the kind of question alone for the sentences `rows`, each (len(rows),)."""
-    zeros = np.zeros(len(rows), dtype=np.float32)
-    named = defined = zeros
-    if asked.definition and asked.content:
-        first = [len(asked.content & traits.first_words[row]) for row in rows]
-        named = np.array(first, dtype=np.float32) / len(asked.content)
-        defined = np.array([_jaccard(asked.content, traits.subject[row]) for row in rows], dtype=np.float32)
+    zeros: Scores = np.zeros(len(rows), dtype=np.float32)
+    named: Scores = zeros
+    defined: Scores = zeros
+    if wanted.definition and wanted.content:
+        first = [len(wanted.content & traits.first_words[row]) for row in rows]
+        named = np.array(first, dtype=np.float32) / np.float32(len(wanted.content))
+        defined = np.array([_jaccard(wanted.content, traits.subject[row]) for row in rows], dtype=np.float32)
     return {
         "is_question": traits.is_question[rows],
         "dangling": traits.dangling[rows],
         "short": traits.short[rows],
-        "amount": traits.amount[rows] if asked.amount else zeros,
-        "kind": np.maximum.reduce([zeros, *(traits.kinds[kind][rows] for kind in asked.kinds)]),
-        "reason": traits.reason[rows] if asked.reason else zeros,
+        "amount": traits.amount[rows] if wanted.amount else zeros,
+        "kind": np.maximum.reduce([zeros, *(traits.kinds[kind][rows] for kind in wanted.kinds)]),
+        "reason": traits.reason[rows] if wanted.reason else zeros,
         "named_first": named,
         "definition": defined,
         "opening": traits.opening[rows],

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.bundle import DENSE, LEXICAL, Build
+from wellcited.conversation import leaning
 from wellcited.datatypes import Document, Hit, Passage, SentenceHit
 from wellcited.encoding import Encoder, Vectors
 from wellcited.layout import Layout, layout
-from wellcited.ranking import FEATURES, Asked, SentenceTraits, content_words, trait_features, weights
+from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
 from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex, terms
 
@@ -52,6 +53,10 @@ class Evidence:
         column: Scores = self.features[:, FEATURES.index(name)]
         return column
 
+    def best(self, name: str) -> float:
+        """Return the highest value of one feature, 0 where there is no candidate."""
+        return float(self.column(name).max(initial=0.0))
+
 
 def presentable(label: str) -> bool:
     """Whether a curated question may be offered to readers: it opens with a capital and ends with a question mark."""
@@ -65,6 +70,15 @@ def blend(evidences: Sequence[tuple[float, Evidence]]) -> Evidence:
     for weight, evidence in evidences:
         features[np.searchsorted(rows, evidence.rows)] += weight * evidence.features
     return Evidence(rows, features)
+
+
+def in_context(question: str, alone: Evidence, joined: Evidence) -> tuple[Evidence, float]:
+    """Return the evidence for `question` in its conversation, and how much it leans on that (0..1).
+
+    `alone` is the evidence for the question itself, `joined` for the question after what was asked before.
+    """
+    leans = leaning(question, alone.best("sentence"), joined.best("sentence"))
+    return blend([(1 - leans, alone), (leans, joined)]), leans
 
 
 class Retriever:
@@ -116,6 +130,10 @@ class Retriever:
         """Return the stems of the words of `text` that carry a topic, each once."""
         return list(dict.fromkeys(terms(" ".join(content_words(text)), self._language)))
 
+    def uses(self, text: str) -> bool:
+        """Whether the guides use every word of `text` that carries a topic."""
+        return all(self.lexical.knows(stem) for stem in self.question_terms(text))
+
     def evidence(self, text: str, vector: Vectors) -> Evidence:
         """Return the candidate sentences for the question `text`, whose vector of shape (dimension,) is `vector`."""
         stems = self.question_terms(text)
@@ -142,7 +160,7 @@ class Retriever:
             "bm25": bm25[rows] / (total * 2.2),
             "coverage": held[rows] @ idf / total,
             "window_coverage": near @ idf / total,
-            **trait_features(Asked.of(text), self._traits, rows),
+            **trait_features(Wanted.of(text), self._traits, rows),
         }
         return Evidence(rows, np.stack([columns[name] for name in FEATURES], axis=1).astype(np.float32))
 

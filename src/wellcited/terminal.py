@@ -16,6 +16,8 @@ from wellcited.datatypes import Answer, Citation
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from wellcited.safety import Examination
+
 TITLES = {
     "emergency": "This may be an emergency",
     "urgent": "Please have this looked at today",
@@ -114,6 +116,27 @@ def show(answer: Answer, console: Console) -> None:
         say(("You could ask", "bold"))
         for suggestion in answer.suggestions:
             say("- ", suggestion, indent=2)
+
+
+def show_examination(found: Examination, console: Console) -> None:
+    """Print what the guardrail made of a message: tier, each rule with its words, the head's opinion."""
+
+    def say(text: str) -> None:
+        print(_printable(text), file=console.file)
+
+    by = "" if found.tier == found.tier_by_rules else f" (by the rules alone: {found.tier_by_rules})"
+    say(f"tier      {found.tier}{by}")
+    say(f"language  {found.language}")
+    say(f"rules     version {found.rules_version}{'' if found.findings else ', none matched'}")
+    for one in found.findings:
+        off = f", switched off: {one.switched_off_by}" if one.switched_off_by else ""
+        place = f"message {one.turn + 1}, characters {one.start}-{one.end}"
+        say(f"  {one.rule} ({one.tier}{off}) in {place}: {one.evidence!r}")
+    if found.head is None:
+        say("head      silent: there is no index with the encoder it was learned with")
+    else:
+        names = ("none", "professional", "urgent", "emergency")
+        say("head      " + ", ".join(f"{name} {share:.2f}" for name, share in zip(names, found.head, strict=True)))
 
 
 def _printable(text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wellcited.adapter import Adapter
 from wellcited.datatypes import Message
 from wellcited.encoding import DEFAULT_WEIGHTS_SHA256
 from wellcited.errors import SafetyDataError
@@ -19,6 +20,7 @@ from wellcited.safety.head import OVERRULE, Head, decide, open_head
 from wellcited.safety.rules import TIERS
 
 DIMENSION = 384
+ENCODER = f"{DEFAULT_WEIGHTS_SHA256}+{Adapter.open().digest}"
 
 shares = st.lists(st.floats(0, 1), min_size=4, max_size=4).filter(lambda row: sum(row) > 0.01)
 
@@ -72,13 +74,14 @@ def test_a_missed_emergency_costs_more_than_a_needless_one() -> None:
 
 
 def test_the_head_that_ships_belongs_to_the_default_encoder_alone() -> None:
-    shipped = open_head(blank, DEFAULT_WEIGHTS_SHA256)
+    shipped = open_head(blank, ENCODER)
     assert shipped is not None
     assert shipped.weights.shape == (2 * DIMENSION + 16, len(TIERS))
     assert open_head(blank, "0" * 64) is None
+    assert open_head(blank, DEFAULT_WEIGHTS_SHA256) is None, "the default model without its adapter is another encoder"
     rules = Guardrail.open()
     assert rules.with_head(blank, "0" * 64) is rules
-    assert rules.with_head(blank, DEFAULT_WEIGHTS_SHA256).rules_version != rules.rules_version
+    assert rules.with_head(blank, ENCODER).rules_version != rules.rules_version
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '{"encoder": "e", "weights": [[1]], "bias": [1]}'])

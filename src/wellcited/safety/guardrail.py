@@ -105,12 +105,12 @@ class Guardrail:
         book, texts, common = _shipped()
         return cls(book, load_messages(texts, emergency_numbers), common)
 
-    def with_head(self, encode: Encode, encoder_digest: str) -> Guardrail:
+    def with_head(self, encode: Encode, encoder_key: str) -> Guardrail:
         """Return this guardrail with the learned head listening; unchanged where the head knows another encoder.
 
-        `encode` turns texts into unit vectors, `encoder_digest` is the sha256 of the weights it runs on.
+        `encode` turns texts into unit vectors, `encoder_key` names the encoder.
         """
-        head = open_head(encode, encoder_digest)
+        head = open_head(encode, encoder_key)
         return Guardrail(self._book, self._messages, self._common, head) if head else self
 
     @property

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 Encode = Callable[[Sequence[str]], "NDArray[np.float32]"]
 
-REFER = 0.42
+REFER = 0.48
 """A conversation that the rules let pass is referred from this probability of any tier on."""
 REFER_GRAVE = 0.25
 """The same, from this probability of urgent and emergency together."""
-OVERRULE = {"professional": 0.75, "urgent": 0.8, "emergency": 0.85}
+OVERRULE = {"professional": 0.65, "urgent": 0.8, "emergency": 0.85}
 """What the rules say stands unless the head is this sure that nothing is wrong."""
 TELL_EMERGENCY = 0.38
 TELL_URGENT = 0.5
@@ -109,7 +109,7 @@ def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
     return max(floor, by_head, key=TIERS.index)
 
 
-def open_head(encode: Encode, encoder_digest: str) -> Head | None:
+def open_head(encode: Encode, encoder_key: str) -> Head | None:
     """Return the head that ships with wellcited, or None where it was learned with another encoder.
 
     Raises: SafetyDataError where its file is damaged.
@@ -119,7 +119,7 @@ def open_head(encode: Encode, encoder_digest: str) -> Head | None:
     content = (resources.files("wellcited.safety") / "data" / "head.json").read_bytes()
     try:
         table = json.loads(content)
-        if table["encoder"] != encoder_digest:
+        if table["encoder"] != encoder_key:
             return None
         weights = np.array(table["weights"], dtype=np.float32)
         bias = np.array(table["bias"], dtype=np.float32)

@@ -1,0 +1,244 @@
+"""The guides and questions that wellcited learns from: one small file a guide, and the labelled corpora beside them.
+
+A file of benchmarks/training holds a guide, a line "=", and the questions asked of it:
+
+    # Title of the guide
+    ## Heading of a section
+    1 First sentence.
+    - 2 A list item.
+    =
+    s | 2 | a question that sentence 2 answers          (several: 2;7 either, 2+7 both)
+    f | 2 | first turn | last turn, which leans on the first
+    w | 2 | first turn | last turn, which stands alone
+    c | 1+2 | a question that asks two things
+    u | | a question on the topic that the guide does not answer
+    o | | a question that has nothing to do with the guide
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wellcited import conversation
+from wellcited.corpus.reading import read_document
+from wellcited.corpus.splitting import split
+from wellcited.datatypes import Message
+from wellcited.layout import layout
+from wellcited.safety.head import LONGEST, RECENT
+
+ROOT = Path(__file__).resolve().parent.parent
+TRAINING = ROOT / "benchmarks" / "training"
+CORPORA = ROOT / "benchmarks" / "corpora"
+SAFETY = ROOT / "benchmarks" / "safety"
+OWN = ROOT / "corpus" / "iliopsoas-guide.md"
+
+HEALTH = "health-"
+"""How the files of guides on health begin: a reader may tell of symptoms there."""
+ORDINARY_A_GUIDE = 12
+
+KINDS = {
+    "s": "single",
+    "f": "followup",
+    "w": "switch",
+    "c": "compound",
+    "u": "unanswerable",
+    "o": "offtopic",
+}
+SILENT = ("unanswerable", "offtopic")
+_SENTENCE = re.compile(r"(- )?(\d+) (.+)")
+_QUOTES = str.maketrans("’‘“”–—", "''\"\"--")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question in its conversation; `gold` lists the sets of sentences that answer it, by their words."""
+
+    kind: str
+    turns: tuple[str, ...]
+    gold: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A guide as Markdown or plain text, and what is asked of it."""
+
+    name: str
+    text: str
+    suffix: str
+    questions: tuple[Question, ...]
+
+
+def plain(text: str) -> str:
+    """Return `text` on one line, with straight quotes and hyphens."""
+    return " ".join(text.translate(_QUOTES).split())
+
+
+def read_training(path: Path) -> Guide:
+    """Read one file of benchmarks/training. Raises ValueError naming the line that cannot be read."""
+    lines: list[str] = []
+    sentences: dict[int, str] = {}
+    questions: list[Question] = []
+    in_list = asking = False
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        line = line.strip()
+        if not line:
+            continue
+        try:
+            if line == "=":
+                asking = True
+            elif asking:
+                questions.append(_question(line, sentences))
+            elif line.startswith("#"):
+                lines += ["", line, ""]
+                in_list = False
+            else:
+                found = _SENTENCE.fullmatch(line)
+                if found is None or int(found[2]) != len(sentences) + 1:
+                    raise ValueError("no sentence with the next number")
+                sentences[int(found[2])] = found[3]
+                item = bool(found[1])
+                lines += [*([""] if item != in_list else []), f"{'- ' if item else ''}{found[3]}"]
+                in_list = item
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"{path}:{number}: {line[:60]!r}: {error}") from error
+    return Guide(path.stem, "\n".join(lines).strip() + "\n", ".md", tuple(questions))
+
+
+def _question(line: str, sentences: dict[int, str]) -> Question:
+    kind, gold, *turns = (field.strip() for field in line.split("|"))
+    alternatives = [[int(number) for number in part.split("+")] for part in gold.split(";") if part.strip()]
+    if not turns or not all(turns):
+        raise ValueError("an empty turn")
+    return Question(
+        KINDS[kind],
+        tuple(turns),
+        tuple(tuple(sentences[number] for number in alternative) for alternative in alternatives),
+    )
+
+
+def read_corpus(name: str, part: str) -> Guide:
+    """Read a guide of benchmarks/corpora with its questions.`part`.jsonl (train, tune or held)."""
+    path = next((CORPORA / name).glob("guide.*"), OWN)
+    questions = tuple(
+        Question(case["kind"], tuple(case["turns"]), tuple(tuple(spans) for spans in case["gold"]))
+        for case in map(json.loads, (CORPORA / name / f"questions.{part}.jsonl").read_text("utf-8").splitlines())
+    )
+    return Guide(name, path.read_text("utf-8"), path.suffix, questions)
+
+
+def training_guides() -> Iterator[Guide]:
+    """Yield every guide to learn from: those of benchmarks/training, and the corpora with training questions."""
+    for path in sorted(TRAINING.glob("*.txt")):
+        yield read_training(path)
+    for path in sorted(CORPORA.glob("*/questions.train.jsonl")):
+        yield read_corpus(path.parent.name, "train")
+
+
+def part_guides(part: str) -> Iterator[Guide]:
+    """Yield the corpora with the questions of one part: "tune", for looking at, or "held", for the figures."""
+    for path in sorted(CORPORA.glob(f"*/questions.{part}.jsonl")):
+        yield read_corpus(path.parent.name, part)
+
+
+def strangers(part: int) -> list[str]:
+    """Return half (0 or 1) of the messages that have nothing to do with any guide."""
+    return (TRAINING / "offtopic.list").read_text("utf-8").splitlines()[part::2]
+
+
+def gather() -> dict[str, Any]:
+    """Return everything that benchmarks/train_encoder.py learns from, as lists that JSON can hold."""
+    return {
+        "guides": [laid_out(guide) for guide in training_guides()],
+        "tuning": [laid_out(guide) for guide in part_guides("tune")],
+        "strangers": strangers(0),
+        "messages": list(messages_to_learn()),
+        "judged": list(read_messages("tune*.jsonl")),
+    }
+
+
+def laid_out(guide: Guide) -> dict[str, Any]:
+    """Return a guide as the index lays it out, and its questions as the conversation reads them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"guide{guide.suffix}"
+        path.write_text(guide.text, "utf-8")
+        document = read_document(path, path.parent)
+    rows = layout([document], split(document))
+    sentences = [plain(sentence) for sentence in rows.sentences]
+    section = [int(rows.passage_section[passage]) for passage in rows.sentence_passage]
+    around = [
+        " ".join(
+            rows.sentences[near]
+            for near in (row - 1, row, row + 1)
+            if 0 <= near < len(section) and section[near] == section[row]
+        )
+        for row in range(len(section))
+    ]
+    questions = []
+    for question in guide.questions:
+        answers = [
+            [row for row, sentence in enumerate(sentences) if same(span, sentence)]
+            for alternative in question.gold
+            for span in alternative
+        ]
+        if question.kind == "smalltalk" or (question.gold and not any(answers)):
+            continue
+        asked = conversation.read(
+            question.turns[-1], [Message(role="user", content=turn) for turn in question.turns[:-1]]
+        )
+        questions.append(
+            {
+                "kind": question.kind,
+                "alone": asked.alone,
+                "joined": asked.joined,
+                "rows": sorted({row for found in answers for row in found}),
+            }
+        )
+    return {
+        "name": guide.name,
+        "sentences": list(rows.sentences),
+        "headed": list(rows.headed),
+        "around": around,
+        "labels": [label for label, owner in zip(rows.labels, rows.label_section, strict=True)][: max(section) + 1],
+        "section": section,
+        "questions": questions,
+    }
+
+
+def same(span: str, sentence: str) -> bool:
+    """Whether a gold span and a sentence of the index are the same, or one is part of the other."""
+    span = plain(span)
+    return span in sentence or (len(sentence) > 20 and sentence in span)
+
+
+def messages_to_learn() -> Iterator[dict[str, Any]]:
+    """Yield the labelled messages, and as harmless ones some off topic and questions on other guides."""
+    yield from read_messages("train*.jsonl")
+    for text in strangers(0):
+        yield {"tier": "none", "accept": ["none"], "turns": [text], "last": text, "whole": text}
+    draw = random.Random(0)
+    for path in sorted(TRAINING.glob("*.txt")):
+        if not path.name.startswith(HEALTH):
+            questions = [question.turns for question in read_training(path).questions]
+            for turns in draw.sample(questions, ORDINARY_A_GUIDE):
+                yield message("none", ["none"], list(turns))
+
+
+def message(tier: str, accept: list[str], turns: list[str]) -> dict[str, Any]:
+    """Return a message as the guardrail's head reads it: the last turn, and the latest ones together."""
+    whole = " ".join(turns[-RECENT:])[-LONGEST:]
+    return {"tier": tier, "accept": accept, "turns": turns, "last": turns[-1][-LONGEST:], "whole": whole}
+
+
+def read_messages(pattern: str) -> Iterator[dict[str, Any]]:
+    """Yield the labelled safety messages of the files that match `pattern`, read as the guardrail's head reads them."""
+    for path in sorted(SAFETY.glob(pattern)):
+        for line in path.read_text("utf-8").splitlines():
+            case = json.loads(line)
+            yield message(case["tier"], case["accept"], case["turns"])
