@@ -47,7 +47,10 @@ class Ranked:
 
     def ask(self, question: str, history: Sequence[Message | Mapping[str, str]] = ()) -> Answer:
         spans = self._found.get(
-            joined([*(turn.content for turn in history if isinstance(turn, Message)), question]), ()
+            joined(
+                [*(turn.content for turn in history if isinstance(turn, Message) and turn.role == "user"), question]
+            ),
+            (),
         )
         document = self._document
         citations = tuple(
@@ -101,16 +104,21 @@ def ask_peers(guides: Sequence[tuple[Document, Sequence[str]]], folder: Path) ->
     return found
 
 
+def two(value: float | None) -> str:
+    """A share with two digits, without the zero in front."""
+    return "-" if value is None else f"{value:.2f}".removeprefix("0")
+
+
 def row(name: str, scores: QuestionScores) -> str:
     """One line of a table; a share that was not measured is a dash."""
 
     def shown(kind: str, *windows: int) -> str:
         if kind not in scores.kinds:
             return " / ".join(["  -"] * len(windows))
-        return " / ".join(f"{scores.kinds[kind][f'shown_{window}'].value:.2f}"[-3:] for window in windows)
+        return " / ".join(two(scores.kinds[kind][f"shown_{window}"].value) for window in windows)
 
     def share(kind: str) -> str:
-        return f"{scores.kinds[kind]['declined'].value:.2f}"[-4:] if kind in scores.kinds else "-"
+        return two(scores.kinds[kind]["declined"].value) if kind in scores.kinds else "-"
 
     false, precision = scores.overall["false_not_covered"].value, scores.overall["precision"].value
     return (

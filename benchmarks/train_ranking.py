@@ -49,7 +49,7 @@ DECAY = 0.1
 BATCH = 64
 SMALLEST_SPREAD = 0.01
 """A feature that hardly varies over the training questions cannot be weighed by them: its weight is set below."""
-BY_HAND = {"curated": 5.0, "curated_sentence": 4.0, "is_question": -1.0}
+BY_HAND = {"curated": 4.0, "curated_sentence": 10.0, "is_question": -1.0}
 """Weights of what the training guides do not hold: curated questions, and sentences that are questions themselves."""
 STRANGERS_A_GUIDE = 8
 """So many messages from nowhere are asked of every guide."""

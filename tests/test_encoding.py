@@ -11,7 +11,7 @@ from conftest import Built
 
 from wellcited import bundle, encoding
 from wellcited.adapter import Adapter
-from wellcited.encoding import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, QueryEncoder
+from wellcited.encoding import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, QueryEncoder, one_question
 from wellcited.errors import IndexDamaged, ModelError
 
 ODD = [
@@ -84,6 +84,23 @@ def test_vectors_have_unit_length_and_no_texts_give_no_vectors(
         assert vectors.dtype == np.float32
         assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
         assert encoder.encode([]).shape == (0, encoder.dimension)
+
+
+def test_within_one_question_no_text_is_encoded_twice_and_nothing_is_kept_after_it(
+    query_encoder: QueryEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    encode = query_encoder._encode
+    monkeypatch.setattr(query_encoder, "_encode", lambda texts: encoded.extend(texts) or encode(texts))
+    plain = query_encoder.encode(["one", "two"])
+    encoded.clear()
+    with one_question():
+        query_encoder.encode(["one", "one"])
+        again = query_encoder.encode(["two", "one"])
+    assert encoded == ["one", "two"]
+    assert np.allclose(again, plain[::-1], atol=1e-5)
+    query_encoder.encode(["one"])
+    assert encoded == ["one", "two", "one"]
 
 
 def test_progress_counts_up_to_all_texts(passage_encoder: PassageEncoder) -> None:

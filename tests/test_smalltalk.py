@@ -55,3 +55,24 @@ def test_a_long_message_is_no_small_talk() -> None:
 def test_any_message_is_judged_quickly(chosen: list[str]) -> None:
     message = " ".join(chosen)[: MAX_CHARS - 2]
     assert reply_to(message) == reply_to(message.upper() + " !")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "great, thanks a lot, that helped",
+        "thanks, you've been great",
+        "Thanks a million, that clears it up!",
+        "thank you so much for your help, you're a star",
+        "Thanks, I'll try that",
+    ],
+)
+def test_thanks_come_in_many_words(message: str) -> None:
+    assert reply_to(message) is not None
+
+
+@pytest.mark.parametrize(
+    "message", ["thanks, what is the psoas?", "thanks for that. and how often?", "thanks, how long?"]
+)
+def test_thanks_before_a_question_are_no_small_talk(message: str) -> None:
+    assert reply_to(message) is None

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from wellcited import bundle, confidence, conversation
 from wellcited.answering import answer_text, choose, cite, ranked_quotes
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
-from wellcited.encoding import QueryEncoder
+from wellcited.encoding import QueryEncoder, one_question
 from wellcited.errors import QuestionError
 from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
@@ -95,6 +95,10 @@ class Assistant:
         that is empty, too long, or no text.
         """
         turns, asked = read_history(history), read_question(question)
+        with one_question():
+            return self._reply(question, asked, turns)
+
+    def _reply(self, question: str, asked: str, turns: Sequence[Message]) -> Answer:
         triage = self.guardrail.triage(asked, turns)  # before the limits: an emergency is never told to be brief
         receipt = Receipt(bundle_id=self.bundle_id, rules_version=self.guardrail.rules_version)
         if triage.tier != "none":

@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -134,9 +135,18 @@ class QueryEncoder:
             raise IndexDamaged(f"{folder}: the encoder cannot be opened: {error}; run: wellcited index") from error
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors of shape (len(texts), dimension)."""
+        """Return unit vectors of shape (len(texts), dimension); within `one_question` no text is encoded twice."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
+        known = _known.get()
+        if known is None:
+            return self._encode(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, self._encode(new), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    def _encode(self, texts: Sequence[str]) -> Vectors:
         encodings = self._tokenizer.encode_batch([self._prefix + text for text in texts])
         columns = {
             "input_ids": [encoding.ids for encoding in encodings],
@@ -146,6 +156,19 @@ class QueryEncoder:
         feeds = {name: np.array(columns[name], dtype=np.int64) for name in self._inputs}
         vectors: Vectors = self._session.run(None, feeds)[0]
         return vectors
+
+
+_known: ContextVar[dict[str, Vectors] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def one_question() -> Iterator[None]:
+    """While one question is answered, remember what was encoded: guardrail and retrieval read the same words."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 @contextmanager

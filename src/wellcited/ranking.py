@@ -28,7 +28,7 @@ FEATURES = (
     "passage",  # cosine of question and passage
     "heading",  # cosine of question and heading of the section
     "label",  # cosine of question and the nearest label (heading or curated question) of the section
-    "curated",  # what of the cosine of question and nearest curated question of the section is above 0.6
+    "curated",  # what of the cosine of question and nearest curated question of the section is above 0.5
     "curated_sentence",  # the same times the cosine of that curated question and the sentence
     "bm25",  # BM25 of the sentence with its heading, by the most the question could reach
     "coverage",  # share of the question's terms, by idf, that sentence and heading hold

@@ -25,7 +25,7 @@ CANDIDATE_ROWS = 600
 """Rows taken from the vector search; a guide of up to 100 passages or so is looked at whole."""
 CANDIDATE_TERMS = 60
 """Passages taken from the term search beside them."""
-LABEL_NEAR = 0.6
+LABEL_NEAR = 0.5
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ REFER = 0.48
 """A conversation that the rules let pass is referred from this probability of any tier on."""
 REFER_GRAVE = 0.25
 """The same, from this probability of urgent and emergency together."""
-OVERRULE = {"professional": 0.65, "urgent": 0.8, "emergency": 0.85}
+OVERRULE = {"professional": 0.6, "urgent": 0.8, "emergency": 0.85}
 """What the rules say stands unless the head is this sure that nothing is wrong."""
 TELL_EMERGENCY = 0.38
 TELL_URGENT = 0.5
