@@ -147,6 +147,12 @@ def test_quotes_are_printed_whole_and_literally_into_a_pipe(run: Run) -> None:
     assert "\x1b" not in shown.out
 
 
+def test_an_answer_that_is_not_sure_says_so_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REPLIES, "Unsure?", REPLIES["How long?"].model_copy(update={"confidence": 0.3}))
+    assert run("ask", "Unsure?").out.startswith("The guide may not answer this. The nearest it says:\n\n")
+    assert "may not answer" not in run("ask", "How long?").out
+
+
 def test_not_covered_shows_the_nearest_as_such_and_what_could_be_asked(run: Run) -> None:
     out = run("ask", "Price?").out
     assert out.startswith("The guide does not say.\n")

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from wellcited.datatypes import Citation, Document, Hit, Passage, SentenceHit
+from wellcited.datatypes import Answer, Citation, Document, Hit, Passage, SentenceHit
 
 MARGIN = 0.7
 """A sentence joins the answer where its score, a log-probability, is within this of the best: half as likely."""
 FURTHER_CHARS = 2400
 FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
+
+
+UNSURE = 0.5
+"""Below this confidence an answer is shown as what it is: a guess at what the guide says to the question."""
+HEDGE = "The guide may not answer this. The nearest it says:"
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,11 @@ def cite(quotes: Iterable[Quote], documents: Mapping[str, Document], first_numbe
             )
         )
     return tuple(citations)
+
+
+def hedge(answer: Answer) -> str:
+    """Return what to say before the quotes of an answer that is not sure, nothing before one that is."""
+    return HEDGE if answer.kind == "answer" and answer.confidence < UNSURE else ""
 
 
 def answer_text(citations: Iterable[Citation]) -> str:

@@ -107,7 +107,8 @@ class Assistant:
         reply = reply_to(asked)
         if reply is not None:
             return Answer(kind="smalltalk", text=reply, receipt=receipt)
-        return self._answer(conversation.read(asked, turns), receipt)
+        read = conversation.read(asked, turns)
+        return self._answer(read.written(self._retriever.mended), receipt)
 
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
         whole, leaning, evidences = self._evidence(asked)

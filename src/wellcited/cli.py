@@ -42,6 +42,9 @@ app = typer.Typer(
 Index = Annotated[
     Path | None, typer.Option(help="The folder of the built index.", show_default="the setting 'index'", metavar="DIR")
 ]
+History = Annotated[
+    Path | None, typer.Option(help="The conversation so far: a JSON list of role and content.", metavar="FILE.json")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 
 
@@ -112,9 +115,7 @@ def index(
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes; - reads it from standard input.")],
     index: Index = None,
-    history: Annotated[
-        Path | None, typer.Option(help="The conversation so far: a JSON list of role and content.", metavar="FILE.json")
-    ] = None,
+    history: History = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask one question and print the answer: exact quotes, numbered, with the place where each stands.
@@ -148,9 +149,7 @@ def ask(
 def triage(
     message: Annotated[str, typer.Argument(help="The reader's message, in quotes; - reads it from standard input.")],
     index: Index = None,
-    history: Annotated[
-        Path | None, typer.Option(help="The conversation so far: a JSON list of role and content.", metavar="FILE.json")
-    ] = None,
+    history: History = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what the guardrail makes of a message, and why: tier, rules, the words they rest on, the head's opinion.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -78,6 +78,10 @@ class Asked:
 
     alone: str
     joined: str | None
+
+    def written(self, mend: Callable[[str], str]) -> Asked:
+        """Return the same with every text as `mend` writes it."""
+        return Asked(mend(self.alone), self.joined and mend(self.joined))
 
 
 def read(question: str, history: Sequence[Message]) -> Asked:

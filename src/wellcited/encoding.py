@@ -45,6 +45,9 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors of shape (len(texts), dimension)."""
 
+    def is_word(self, word: str) -> bool:
+        """Whether the model's vocabulary has `word`, in lower case, as a whole."""
+
 
 class PassageEncoder:
     """A sentence-transformers model, for index time."""
@@ -99,6 +102,10 @@ class PassageEncoder:
                 progress(start + len(batch), len(texts))
         return vectors
 
+    def is_word(self, word: str) -> bool:
+        """Whether the model's vocabulary has `word`, in lower case, as a whole."""
+        return self._model.tokenizer.backend_tokenizer.token_to_id(word) is not None
+
     def export(self, folder: Path) -> None:
         """Write the query encoder into `folder`: model.onnx, tokenizer.json, encoder.json. Raises ModelError."""
         try:
@@ -145,6 +152,10 @@ class QueryEncoder:
         if new:
             known.update(zip(new, self._encode(new), strict=True))
         return np.stack([known[text] for text in texts])
+
+    def is_word(self, word: str) -> bool:
+        """Whether the model's vocabulary has `word`, in lower case, as a whole."""
+        return self._tokenizer.token_to_id(word) is not None
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         encodings = self._tokenizer.encode_batch([self._prefix + text for text in texts])

@@ -16,6 +16,7 @@ from wellcited.layout import Layout, layout
 from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
 from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex, terms
+from wellcited.search.spelling import Spelling
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -105,6 +106,7 @@ class Retriever:
         self._traits = SentenceTraits.of(self.layout.sentences, [bool(flag) for flag in opening])
         self._language = documents[0].language if documents else "en"
         self._labels = [np.flatnonzero(self.layout.label_section == section) for section in range(self._sections)]
+        self._spelling = Spelling(self.layout.headed, lambda word: encoder.is_word(word))
         self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
 
     @classmethod
@@ -125,6 +127,10 @@ class Retriever:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of `texts` in the space of the bundle."""
         return self._encoder.encode(texts)
+
+    def mended(self, text: str) -> str:
+        """Return `text` with slips of the finger mended to words of the guides."""
+        return self._spelling.mended(text)
 
     def question_terms(self, text: str) -> list[str]:
         """Return the stems of the words of `text` that carry a topic, each once."""

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
+from wellcited.answering import hedge
 from wellcited.datatypes import Answer, Citation
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def show(answer: Answer, console: Console) -> None:
         else:
             say(f"{title}\n\n{answer.text}")
     elif answer.kind == "answer":
+        if unsure := hedge(answer):
+            say(unsure)
+            say()
         for quote in answer.citations:
             say(quote.quote, " ", number(quote))
             say()

@@ -49,6 +49,13 @@ def test_an_answer_shows_its_quotes_each_with_a_number_to_press() -> None:
     assert 'data-cite="1" aria-expanded="false" aria-label="Passage 1: How long to press"' in html
 
 
+def test_an_answer_that_is_not_sure_says_so_before_its_quotes() -> None:
+    unsure = Page(html_of(ANSWER.model_copy(update={"confidence": 0.3}))).text
+    assert unsure.index("may not answer this") < unsure.index(HOLD.quote)
+    assert "may not answer" not in html_of(ANSWER)
+    assert "may not answer" not in html_of(NOT_COVERED)
+
+
 @pytest.mark.parametrize("text", ["{0}\n{1}", "{0} [1]\n{1} [2]", "In short: {0} And: {1}", "nothing of it", "[9] {0}"])
 def test_every_citation_gets_its_number_once_however_the_text_is_written(text: str) -> None:
     html = said_html(text.format(HOLD.quote, ONCE.quote), ANSWER.citations)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypedDict
 
+from wellcited.answering import hedge
 from wellcited.datatypes import Answer, Citation, Document
 from wellcited.web.markup import escape
 from wellcited.web.passages import passage_html, path, trail_html, where
@@ -35,8 +36,10 @@ def reply(answer: Answer, documents: Mapping[str, Document], emergency_numbers: 
     """Return `answer` ready to be shown."""
     match answer.kind:
         case "answer":
+            unsure = hedge(answer)
             inner = (
-                f'<div class="said">{said_html(answer.text, answer.citations)}</div>'
+                (f'<div class="said own">{said_html(unsure, ())}</div>' if unsure else "")
+                + f'<div class="said">{said_html(answer.text, answer.citations)}</div>'
                 f'<div class="under">{_sources_html(answer.citations, len(documents) > 1)}'
                 '<button type="button" class="quiet" data-copy>Copy with sources</button></div>'
                 f"{_further_html('More from the guide', answer.further, len(documents) > 1)}"
