@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wellcited.confidence import SIGNS, confidence, runs_an_errand, signs, threshold
+from wellcited.confidence import SIGNS, confidence, names_a_stranger, runs_an_errand, signs, threshold
 from wellcited.ranking import FEATURES, weights
 from wellcited.retrieval import Evidence
 from wellcited.search.lexical import LexicalIndex
@@ -127,3 +127,21 @@ def test_what_no_guide_does_is_an_errand(question: str) -> None:
 def test_what_readers_ask_of_a_guide_is_no_errand(question: str) -> None:
     words = set("act like a spring story of the tell me".split())
     assert not runs_an_errand(question, known=lambda text: set(text.lower().split()) <= words)
+
+
+@pytest.mark.parametrize(
+    ("question", "stranger"),
+    [
+        ("what does the sartorius do", True),
+        ("What does the tibialis anterior do?", True),
+        ("what does F50 mean", True),
+        ("what is a saxophone?", True),
+        ("what does the psoas do?", False),
+        ("what does the left psoas do", False),
+        ("what does it do", False),
+        ("what is the oddest thing about them", False),
+        ("how does the sartorius feel when it is tight", False),
+    ],
+)
+def test_what_the_guide_never_names_is_a_stranger(question: str, stranger: bool) -> None:
+    assert names_a_stranger(question, known=lambda word: word == "psoas") is stranger

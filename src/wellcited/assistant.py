@@ -120,8 +120,12 @@ class Assistant:
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
         found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical)
         sure = max(confidence.confidence(found), confidence.curated_match(whole))
-        errand = confidence.runs_an_errand(asked.alone, self._retriever.uses)
-        if errand or confidence.sells_nothing(asked.alone, sentences):
+        uses = self._retriever.uses
+        if (
+            confidence.runs_an_errand(asked.alone, uses)
+            or confidence.names_a_stranger(asked.alone, uses)
+            or confidence.sells_nothing(asked.alone, sentences)
+        ):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
         quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)

@@ -52,6 +52,11 @@ _SALE = re.compile(
     r"|where (?:can|do|could) i (?:buy|get|order|find) (?:it|one|a|an|the))\b",
     re.IGNORECASE,
 )
+_NAMES = re.compile(
+    r"^(?:so |and |ok |hi |please )*what (?:(?:does|do)(?: the| an?)? (?P<does>[\w' -]{3,40}?) (?:do|mean)"
+    r"|(?:is|are) an? (?P<what>[\w' -]{3,40}?))\W*$",
+    re.IGNORECASE,
+)
 SAME_QUESTION = 0.88
 """From this cosine on, two questions ask the same: "how long should i press" and "How long do I press?" have 0.95."""
 
@@ -132,6 +137,16 @@ def curated_match(evidence: Evidence) -> float:
 def sells_nothing(question: str, sentences: Sequence[str]) -> bool:
     """Whether `question` asks what something costs or where to get it, and none of the best three sentences says."""
     return bool(_SALE.search(question)) and not any(_SHOPPING.search(sentence) for sentence in sentences[:3])
+
+
+def names_a_stranger(question: str, known: Callable[[str], bool]) -> bool:
+    """Whether `question` asks what something is or does ("what does the sartorius do?") that the guide never names.
+
+    `known` tells of a word whether the guide uses it. The nearest sentence would tell of something else.
+    """
+    found = _NAMES.match(question)
+    words = content_words(found["does"] or found["what"]) if found else []
+    return 0 < len(words) <= 3 and not any(known(word) for word in words)
 
 
 def runs_an_errand(question: str, known: Callable[[str], bool]) -> bool:
