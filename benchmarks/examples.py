@@ -21,7 +21,7 @@ import json
 import random
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from typing import Any
 from wellcited import conversation
 from wellcited.corpus.reading import read_document
 from wellcited.corpus.splitting import split
-from wellcited.datatypes import Message
+from wellcited.datatypes import Document, Message
 from wellcited.layout import layout
 from wellcited.safety.head import LONGEST, RECENT
 
@@ -163,51 +163,44 @@ def gather() -> dict[str, Any]:
     }
 
 
-def laid_out(guide: Guide) -> dict[str, Any]:
-    """Return a guide as the index lays it out, and its questions as the conversation reads them."""
+def document_of(guide: Guide) -> Document:
+    """Return the guide as the corpus reads it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"guide{guide.suffix}"
         path.write_text(guide.text, "utf-8")
-        document = read_document(path, path.parent)
-    rows = layout([document], split(document))
-    sentences = [plain(sentence) for sentence in rows.sentences]
-    section = [int(rows.passage_section[passage]) for passage in rows.sentence_passage]
-    around = [
-        " ".join(
-            rows.sentences[near]
-            for near in (row - 1, row, row + 1)
-            if 0 <= near < len(section) and section[near] == section[row]
-        )
-        for row in range(len(section))
-    ]
-    questions = []
+        return read_document(path, path.parent)
+
+
+def questions_on(guide: Guide, sentences: Sequence[str]) -> Iterator[tuple[Question, conversation.Asked, list[int]]]:
+    """Yield each question, how the conversation reads it, and the rows of the sentences that answer it.
+
+    Small talk is left out, and so is a question whose evidence is not among `sentences`.
+    """
+    plainly = [plain(sentence) for sentence in sentences]
     for question in guide.questions:
-        answers = [
-            [row for row, sentence in enumerate(sentences) if same(span, sentence)]
-            for alternative in question.gold
-            for span in alternative
-        ]
-        if question.kind == "smalltalk" or (question.gold and not any(answers)):
+        spans = [span for alternative in question.gold for span in alternative]
+        rows = [row for row, sentence in enumerate(plainly) if any(same(span, sentence) for span in spans)]
+        if question.kind == "smalltalk" or (question.gold and not rows):
             continue
-        asked = conversation.read(
-            question.turns[-1], [Message(role="user", content=turn) for turn in question.turns[:-1]]
-        )
-        questions.append(
-            {
-                "kind": question.kind,
-                "alone": asked.alone,
-                "joined": asked.joined,
-                "rows": sorted({row for found in answers for row in found}),
-            }
-        )
+        *earlier, last = question.turns
+        yield question, conversation.read(last, [Message(role="user", content=turn) for turn in earlier]), rows
+
+
+def laid_out(guide: Guide) -> dict[str, Any]:
+    """Return a guide as the index lays it out, and its questions as the conversation reads them."""
+    document = document_of(guide)
+    rows = layout([document], split(document))
+    section = [int(rows.passage_section[passage]) for passage in rows.sentence_passage]
     return {
         "name": guide.name,
         "sentences": list(rows.sentences),
         "headed": list(rows.headed),
-        "around": around,
-        "labels": [label for label, owner in zip(rows.labels, rows.label_section, strict=True)][: max(section) + 1],
+        "labels": list(rows.labels[: max(section) + 1]),
         "section": section,
-        "questions": questions,
+        "questions": [
+            {"kind": question.kind, "alone": asked.alone, "joined": asked.joined, "rows": answers}
+            for question, asked, answers in questions_on(guide, rows.sentences)
+        ],
     }
 
 
@@ -221,7 +214,7 @@ def messages_to_learn() -> Iterator[dict[str, Any]]:
     """Yield the labelled messages, and as harmless ones some off topic and questions on other guides."""
     yield from read_messages("train*.jsonl")
     for text in strangers(0):
-        yield {"tier": "none", "accept": ["none"], "turns": [text], "last": text, "whole": text}
+        yield message("none", ["none"], [text])
     draw = random.Random(0)
     for path in sorted(TRAINING.glob("*.txt")):
         if not path.name.startswith(HEALTH):

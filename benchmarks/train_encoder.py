@@ -200,7 +200,7 @@ class Trainer:
 def describe(trainer: Trainer, guides: Sequence[dict], messages: Sequence[dict]) -> str:
     """Return how the guides and messages fare by cosine alone and by the layer of the tiers."""
     trainer.encoder.eval()
-    shown, single, multi, best, known, per = [], [], [], [], [], []
+    single, multi, best, known, per = [], [], [], [], []
     for guide in guides:
         views = trainer.options.views.split(",")
         sentences = sum(trainer.encoder(guide[view]) for view in views) / len(views)
@@ -217,7 +217,6 @@ def describe(trainer: Trainer, guides: Sequence[dict], messages: Sequence[dict])
                 first = min(int(np.flatnonzero(order == gold)[0]) for gold in question["rows"])
                 used = lengths[order[: first + 1]].sum()
                 found = [used <= limit for limit in (300, 600, 1200)]
-                shown.append(found)
                 (single if question["kind"] == "single" else multi).append(found)
         mine, right = np.array(mine), np.array(right)
         if right.any() and not right.all():

@@ -7,8 +7,8 @@ DIR holds `fold-I.npz`, the adapters that `benchmarks/train_encoder.py --fold I/
 that never saw it, so that what is learned here holds for a new guide. The ranker is a listwise softmax over the
 sentences of the guide (Cao et al., "Learning to rank: from pairwise to listwise approach", 2007) on linear features; a
 follow-up's features are those of the question alone and in its context, mixed by a logistic that is learned with them.
-The confidence is a logistic regression on signs and
-a few mixtures of them. Figures are printed for guides left out of the learning.
+The confidence is a logistic regression on signs and a
+few mixtures of them. Figures are printed for guides left out of the learning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,9 +29,7 @@ from torch.nn import functional
 
 from wellcited import confidence, conversation
 from wellcited.adapter import Adapter
-from wellcited.corpus.reading import read_document
 from wellcited.corpus.splitting import split
-from wellcited.datatypes import Message
 from wellcited.encoding import PassageEncoder
 from wellcited.indexing import lexical_index
 from wellcited.layout import Layout, layout
@@ -88,10 +85,7 @@ class Case:
 
 def open_guide(guide: Guide, encoder: PassageEncoder) -> Retriever:
     """Index a guide in memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"guide{guide.suffix}"
-        path.write_text(guide.text, "utf-8")
-        document = read_document(path, path.parent)
+    document = examples.document_of(guide)
     passages = split(document)
     rows = layout([document], passages)
     dense = DenseIndex.build(encoder.encode(rows.texts))
@@ -100,26 +94,17 @@ def open_guide(guide: Guide, encoder: PassageEncoder) -> Retriever:
 
 def cases(guide: Guide, retriever: Retriever) -> Iterator[Case]:
     """Yield the questions of a guide as the assistant reads them; those whose evidence is not in it are left out."""
-    sentences = [examples.plain(sentence) for sentence in retriever.layout.sentences]
-    read = []
-    for question in guide.questions:
-        *earlier, last = question.turns
-        asked = conversation.read(last, [Message(role="user", content=turn) for turn in earlier])
-        read.append((question, asked))
-    texts = list(dict.fromkeys(text for _, asked in read for text in (asked.alone, asked.joined) if text))
+    read = list(examples.questions_on(guide, retriever.layout.sentences))
+    texts = list(dict.fromkeys(text for _, asked, _ in read for text in (asked.alone, asked.joined) if text))
     vectors = dict(zip(texts, retriever.encode(texts), strict=True))
-    for question, asked in read:
-        spans = [span for alternative in question.gold for span in alternative]
-        gold = {row for row, sentence in enumerate(sentences) for span in spans if examples.same(span, sentence)}
-        if question.kind == "smalltalk" or (question.gold and not gold):
-            continue
+    for question, asked, rows in read:
         yield Case(
             guide=guide.name,
             kind=question.kind,
             question=asked.alone,
             alone=retriever.evidence(asked.alone, vectors[asked.alone]),
             joined=retriever.evidence(asked.joined, vectors[asked.joined]) if asked.joined else None,
-            gold=frozenset(gold),
+            gold=frozenset(rows),
             layout=retriever.layout,
             lexical=retriever.lexical,
             stems=retriever.question_terms(asked.alone),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
 from zipfile import BadZipFile
@@ -34,10 +35,15 @@ class Adapter:
 
     @classmethod
     def open(cls) -> Adapter:
-        """Open the adapter that ships with wellcited. Raises ModelError."""
-        return cls(files("wellcited").joinpath(FILE).read_bytes())
+        """Open the adapter that ships with wellcited; it is read once a process. Raises ModelError."""
+        return _shipped()
 
     def changes(self) -> Mapping[str, NDArray[np.float32]]:
         """Return what to add to the weight of each layer, (outputs, inputs) by the layer's name with dots."""
         names = [name.removeprefix("up/") for name in self._tables if name.startswith("up/")]
         return {name.replace("/", "."): self._tables[f"up/{name}"] @ self._tables[f"down/{name}"] for name in names}
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Adapter:
+    return Adapter(files("wellcited").joinpath(FILE).read_bytes())

@@ -13,8 +13,6 @@ MARGIN = 0.7
 FURTHER_CHARS = 2400
 FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
-
-
 UNSURE = 0.5
 """Below this confidence an answer is shown as what it is: a guess at what the guide says to the question."""
 HEDGE = "The guide may not answer this. The nearest it says:"

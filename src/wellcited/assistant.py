@@ -120,12 +120,7 @@ class Assistant:
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
         found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical)
         sure = max(confidence.confidence(found), confidence.curated_match(whole))
-        uses = self._retriever.uses
-        if (
-            confidence.runs_an_errand(asked.alone, uses)
-            or confidence.names_a_stranger(asked.alone, uses)
-            or confidence.sells_nothing(asked.alone, sentences)
-        ):
+        if confidence.plainly_silent(asked.alone, sentences, self._retriever.uses):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
         quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)

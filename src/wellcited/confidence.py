@@ -149,6 +149,14 @@ def names_a_stranger(question: str, known: Callable[[str], bool]) -> bool:
     return 0 < len(words) <= 3 and not any(known(word) for word in words)
 
 
+def plainly_silent(question: str, sentences: Sequence[str], known: Callable[[str], bool]) -> bool:
+    """Whether `question` by its words alone asks for what the guide does not hold, whatever stands near.
+
+    `sentences` are the best candidates, best first; `known` tells whether the guide uses all words of a text.
+    """
+    return runs_an_errand(question, known) or names_a_stranger(question, known) or sells_nothing(question, sentences)
+
+
 def runs_an_errand(question: str, known: Callable[[str], bool]) -> bool:
     """Whether `question` wants what no guide does: a joke, a translation, a program, other rules for the assistant.
 

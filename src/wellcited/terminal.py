@@ -139,8 +139,9 @@ def show_examination(found: Examination, console: Console) -> None:
     if found.head is None:
         say("head      silent: there is no index with the encoder it was learned with")
     else:
-        names = ("none", "professional", "urgent", "emergency")
-        say("head      " + ", ".join(f"{name} {share:.2f}" for name, share in zip(names, found.head, strict=True)))
+        from wellcited.safety.rules import TIERS
+
+        say("head      " + ", ".join(f"{tier} {share:.2f}" for tier, share in zip(TIERS, found.head, strict=True)))
 
 
 def _printable(text: str) -> str:
