@@ -14,7 +14,7 @@ from wellcited import bundle, confidence, conversation
 from wellcited.answering import answer_text, choose, cite, ranked_quotes
 from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
-from wellcited.encoding import QueryEncoder, one_question
+from wellcited.encoding import Encoder, QueryEncoder, one_question
 from wellcited.errors import QuestionError
 from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
@@ -63,7 +63,7 @@ class Assistant:
         return cls.of(bundle.live_build(Path(index if index is not None else settings.index), settings), settings)
 
     @classmethod
-    def of(cls, build: Build, settings: Settings, encoder: QueryEncoder | None = None) -> Assistant:
+    def of(cls, build: Build, settings: Settings, encoder: Encoder | None = None) -> Assistant:
         """Open a build, every file of it verified, with its encoder or one that is the same. Raises IndexDamaged."""
         with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
             verified = pool.submit(build.verify)
@@ -87,6 +87,11 @@ class Assistant:
         found = list(first.values()) or list(dict.fromkeys(labels))
         step = max(1, len(found) // EXAMPLES)
         return tuple(found[::step][:EXAMPLES])
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns texts into vectors; another assistant may share it."""
+        return self._retriever.encoder
 
     def warm_up(self) -> None:
         """Answer a question once, so that the first reader does not wait for what loads on first use."""

@@ -90,6 +90,11 @@ class Build:
     folder: Path
     manifest: Manifest
 
+    @property
+    def encoder_files(self) -> dict[str, str]:
+        """The digests of the encoder's files: two builds with the same can share one encoder in memory."""
+        return {name: digest for name, digest in self.manifest.files.items() if name.startswith(f"{ENCODER}/")}
+
     def verify(self) -> None:
         """Compare every file with its digest in the manifest. Raises IndexDamaged, naming the first that differs."""
         for name, digest in self.manifest.files.items():
