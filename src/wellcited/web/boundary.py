@@ -1,7 +1,8 @@
-"""What may come in and go out: body size, security headers, and the few doors of Gradio that the chat uses."""
+"""What may come in and go out: body size, security headers, faults, and the few doors of Gradio that the chat uses."""
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -10,7 +11,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wellcited.web.api import problem
+from wellcited.settings import Settings
+from wellcited.web.metrics import Metrics
+from wellcited.web.origins import is_embedded
+from wellcited.web.problems import FAULT, emergency_line, local_path, problem
+
+log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024
 _DOORS = re.compile(
@@ -22,7 +28,10 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Permitted-Cross-Domain-Policies": "none",
 }
+_A_YEAR = "max-age=31536000"
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; script-src 'self'"
@@ -32,9 +41,11 @@ _POLICY = (
 class BodyLimit:
     """Refuse a body of more than `limit` bytes with 413, whether or not it announces its size."""
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, limit: int = MAX_BODY_BYTES) -> None:
         self.app = app
         self.limit = limit
+        self.metrics = metrics
+        self.call = emergency_line(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
@@ -52,7 +63,9 @@ class BodyLimit:
             more = message.get("more_body", False)
             too_large = len(body) > self.limit
         if too_large:
-            await problem(413, f"The body is larger than {self.limit // 1024} kB.")(scope, receive, send)
+            self.metrics.refused("size")
+            detail = f"The body is larger than {self.limit // 1024} kB, and was not read. Ask more briefly. {self.call}"
+            await problem(413, detail)(scope, receive, send)
             return
         sent = False
 
@@ -69,20 +82,84 @@ class BodyLimit:
 class SecurityHeaders:
     """Add the security headers to every response; only pages of `frame_ancestors` may show the window in a frame."""
 
-    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ("'self'",)) -> None:
+    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ("'self'",), public_url: str = "") -> None:
         self.app = app
         self.ancestors = f"; frame-ancestors {' '.join(frame_ancestors)}"
+        self.encrypted = public_url.startswith("https:")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if is_embedded(local_path(scope)):
+                    headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+                if self.encrypted or scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", _A_YEAR)
                 for name, value in {**_HEADERS, "Content-Security-Policy": _POLICY}.items():
                     headers.setdefault(name, value)
                 headers["Content-Security-Policy"] += self.ancestors
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class HeadAsGet:
+    """Answer HEAD wherever GET is answered: with the same headers, and no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        scope["method"] = "GET"  # in place: what is outside of here reads the route from this scope
+        await self.app(scope, receive, without_body)
+
+
+class Forwarded:
+    """Believe the trusted proxies when they say that the reader came over TLS."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.trusted = settings.trusted_proxies > 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.trusted and scope["type"] == "http":
+            told = dict(scope["headers"]).get(b"x-forwarded-proto", b"").rpartition(b",")[2].strip()
+            if told in (b"http", b"https"):
+                scope["scheme"] = told.decode()
+        await self.app(scope, receive, send)
+
+
+class Faults:
+    """Turn what nobody caught into a 500 that says whom to call, inside of the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.call = emergency_line(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            if scope["type"] != "http" or started:  # too late to say anything: the connection breaks off
+                raise
+            log.exception("a request failed")
+            await problem(500, f"{FAULT} {self.call}")(scope, receive, send)
 
 
 class ChatDoor:
@@ -99,10 +176,10 @@ class ChatDoor:
         self.body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
+        if scope["type"] != "http":  # a websocket, which nothing here speaks
+            await send({"type": "websocket.close", "code": 1000})
             return
-        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        path = local_path(scope)
         if not _DOORS.fullmatch(path):
             await self._refuse(scope, receive, send)
         elif path == "/":
