@@ -30,7 +30,10 @@ REQUEST_ID = "X-Request-Id"
 _SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _QUIET = ("/ui/", "/assets/", "/static/", "/gradio_api/heartbeat", "/healthz", "/readyz", "/metrics", "/config")
 _DOORS = ("/ui/", "/assets/", "/static/", "/gradio_api/component_server", "/gradio_api/heartbeat", "/gradio_api/")
-_PAGES = ("/", "/config", "/theme.css", "/favicon.ico", "/robots.txt", "/mcp")
+_PAGES = (
+    *("/", "/api/ask", "/mcp", "/docs", "/openapi.json", "/healthz", "/readyz", "/metrics"),
+    *("/config", "/theme.css", "/favicon.ico", "/robots.txt"),
+)
 _FRAMES = 30
 _FIELDS = ("method", "route", "status", "ms", "kind", "tier", "bundle_id", "question")
 

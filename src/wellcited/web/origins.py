@@ -28,6 +28,8 @@ EMBEDDED = ("/widget", "/embed")
 """What pages of any site may load: it holds nothing of a reader's, and an integrity check needs it readable."""
 EXPOSED = "ETag, Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = 600
+_CORS = "access-control-"
+_HEADERS = "Authorization, Content-Type, X-Request-Id"
 
 
 def allows(allowed: tuple[str, ...], origin: str) -> bool:
@@ -71,11 +73,12 @@ class Origins:
         own = self.is_own(scope, headers)
         allowed = origin is not None and (own or allows(self.allowed, origin))
         scope.setdefault("state", {})["foreign_origin"] = None if own else origin  # for tokens.py
-        send = self._readable(path, origin if allowed else None, send)
+        usable = allowed and path in OPEN
         preflight = method == "OPTIONS" and origin is not None and "access-control-request-method" in headers
-        if preflight and path in OPEN and allowed:
-            await self._preflight(path)(scope, receive, send)
-        elif preflight or (method not in ("GET", "HEAD", "OPTIONS") and not own and not (allowed and path in OPEN)):
+        send = self._with_cors(self._cors(path, origin if allowed else None, preflight and usable), send)
+        if preflight and usable:
+            await Response(status_code=204)(scope, receive, send)
+        elif preflight or (method not in ("GET", "HEAD", "OPTIONS") and not own and not usable):
             await self._refusal(path, allowed)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -96,34 +99,36 @@ class Origins:
         if self.behind_proxy:
             host = headers.get("x-forwarded-host", host).partition(",")[0].strip()
         # The schemes may differ: TLS may end at a proxy that does not say so.
-        parts = urlsplit(origin)
-        return bool(parts.netloc) and parts.scheme in ("http", "https") and _bare(parts.netloc) == _bare(host)
+        scheme, _, netloc = origin.partition("://")
+        return scheme in ("http", "https") and netloc != "" and _bare(netloc) == _bare(host)
 
-    def _readable(self, path: str, origin: str | None, send: Send) -> Send:
+    def _cors(self, path: str, origin: str | None, preflight: bool) -> dict[str, str]:
+        """Return what browsers are told about `path`; `origin` is that of a page which may read it."""
+        if is_embedded(path):
+            return {"Access-Control-Allow-Origin": "*"}
+        if path not in OPEN:
+            return {}
+        told = {"Access-Control-Expose-Headers": EXPOSED}
+        if origin is not None or "*" in self.allowed:
+            told["Access-Control-Allow-Origin"] = "*" if "*" in self.allowed else str(origin)
+        if preflight:
+            told["Access-Control-Allow-Methods"] = OPEN[path]
+            told["Access-Control-Allow-Headers"] = _HEADERS
+            told["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+        return told
+
+    def _with_cors(self, told: dict[str, str], send: Send) -> Send:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if is_embedded(path):
-                    headers["Access-Control-Allow-Origin"] = "*"
-                elif path in OPEN:
-                    if "*" in self.allowed:
-                        headers["Access-Control-Allow-Origin"] = "*"
-                    else:
-                        headers.add_vary_header("Origin")
-                        if origin is not None:
-                            headers["Access-Control-Allow-Origin"] = origin
-                    headers["Access-Control-Expose-Headers"] = EXPOSED
+                for name in {name for name in headers if name.startswith(_CORS)}:
+                    del headers[name]  # Gradio lets every site read, with credentials
+                headers.update(told)
+                if told and told.get("Access-Control-Allow-Origin") != "*":
+                    headers.add_vary_header("Origin")
             await send(message)
 
         return with_headers
-
-    def _preflight(self, path: str) -> Response:
-        headers = {
-            "Access-Control-Allow-Methods": OPEN[path],
-            "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-Id",
-            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
-        }
-        return Response(status_code=204, headers=headers)
 
     def _refusal(self, path: str, allowed: bool) -> Response:
         self.metrics.refused("origin")
@@ -145,7 +150,7 @@ def _bare(netloc: str) -> str:
 
 def _is_local(host: str) -> bool:
     """Tell whether a Host header names this machine: no other site can have such a name."""
-    name = urlsplit(f"//{host}").hostname or ""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0].lower()
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
