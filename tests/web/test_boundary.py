@@ -130,14 +130,18 @@ def test_a_method_that_is_not_there_is_a_405_with_those_that_are(client: TestCli
 
 
 OUT = [
-    "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/%2e%2e/etc/passwd", "....//....//etc/passwd",
-    "..\\..\\etc\\passwd", "..%5c..%5cetc%5cpasswd", "/etc/passwd", "%2fetc%2fpasswd", "..%00/etc/passwd", "%252e%252e%252fetc/passwd",
+    "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "....//....//etc/passwd",
+    "..\\..\\etc\\passwd", "..%5c..%5cetc%5cpasswd", "/etc/passwd", "%2fetc%2fpasswd", "..%00/etc/passwd",
+    "%252e%252e%252fetc/passwd",
     "..;/etc/passwd", "file:///etc/passwd", "..%c0%af..%c0%afetc/passwd", "../pyproject.toml", "../../pyproject.toml",
     "../app.py", "%2e%2e%2fapp.py", "../index/CURRENT", "../wellcited.toml",
 ]  # fmt: skip
 ROOMS = [
-    "/", "/guide/", "/ui/", "/assets/", "/static/", "/gradio_api/file=", "/gradio_api/file/", "/file=", "/gradio_api/proxy=",
-    "/gradio_api/component_server/", "/gradio_api/heartbeat/../file=", "/theme.css/", "/config/", "/svelte/", "/custom_component/",
+    "/", "/guide/", "/ui/", "/assets/", "/static/", "/gradio_api/file=", "/gradio_api/file/", "/file=",
+    "/gradio_api/proxy=",
+    "/gradio_api/component_server/", "/gradio_api/heartbeat/../file=", "/theme.css/", "/config/", "/svelte/",
+    "/custom_component/",
     "/gradio_api/custom_component/",
 ]  # fmt: skip
 
@@ -158,10 +162,14 @@ def test_no_file_is_read_that_was_not_meant(client: TestClient, room: str) -> No
     "path",
     [
         "/gradio_api/upload", "/gradio_api/upload_progress", "/gradio_api/queue/join", "/gradio_api/queue/data",
-        "/gradio_api/queue/status", "/gradio_api/run/ask", "/gradio_api/api/ask", "/gradio_api/call/ask", "/gradio_api/info",
-        "/gradio_api/openapi.json", "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/stream/x/y/z", "/gradio_api/deep_link",
-        "/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/mcp", "/gradio_api/mcp/sse", "/gradio_api/vibe-code/", "/login",
-        "/login_check", "/logout", "/monitoring", "/monitoring/x", "/dev/reload", "/process_recording", "/pwa_icon", "/manifest.json",
+        "/gradio_api/queue/status", "/gradio_api/run/ask", "/gradio_api/api/ask", "/gradio_api/call/ask",
+        "/gradio_api/info",
+        "/gradio_api/openapi.json", "/gradio_api/cancel", "/gradio_api/reset", "/gradio_api/stream/x/y/z",
+        "/gradio_api/deep_link",
+        "/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/mcp", "/gradio_api/mcp/sse", "/gradio_api/vibe-code/",
+        "/login",
+        "/login_check", "/logout", "/monitoring", "/monitoring/x", "/dev/reload", "/process_recording", "/pwa_icon",
+        "/manifest.json",
         "/robots.txt/x", "/api", "/api/", "/run/ask", "/queue/join", "/gradio_api/", "/gradio_api",
     ],
 )  # fmt: skip

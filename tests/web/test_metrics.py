@@ -108,7 +108,7 @@ def test_the_stages_of_a_real_answer_are_measured(tiny: Built) -> None:
 
 
 LOCAL, FAR = ("127.0.0.1", 5), ("203.0.113.9", 5)
-TOKEN = "a token of the operator, long enough"  # noqa: S105 - the tests' own
+TOKEN = "a token of the operator, long enough"
 
 
 @pytest.mark.parametrize(

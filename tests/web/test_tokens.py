@@ -20,7 +20,7 @@ from wellcited.web.tokens import TokenRefused, check, sign
 
 from .fakes import FakeAssistant
 
-SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - the tests' own
+SECRET = "0123456789abcdef0123456789abcdef"
 SITE = "https://a.example"
 ASKED = {"question": "How long do I press?"}
 
