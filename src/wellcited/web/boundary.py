@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -31,6 +32,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Permitted-Cross-Domain-Policies": "none",
 }
+STOPPING = "The server is being stopped, and there is no answer. Please ask again in a moment."
 _A_YEAR = "max-age=31536000"
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
@@ -155,6 +157,10 @@ class Faults:
 
         try:
             await self.app(scope, receive, watched)
+        except asyncio.CancelledError:  # the server stops, and its time to stop is over
+            if scope["type"] == "http" and not started:
+                await problem(503, f"{STOPPING} {self.call}", headers={"Retry-After": "10"})(scope, receive, send)
+            raise
         except Exception:
             if scope["type"] != "http" or started:  # too late to say anything: the connection breaks off
                 raise
