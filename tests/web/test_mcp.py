@@ -153,10 +153,12 @@ def test_with_a_secret_it_demands_a_token() -> None:
     settings = Settings(mcp=True, token_secret=SECRET, rate_per_minute=0)
 
     async def with_token(address: str, token: str) -> None:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http:
-            async with Client(streamable_http_client(address, http_client=http)) as client:
-                found = await client.call_tool("ask_guide", {"question": "press"})
-                assert found.structured_content == ANSWER.model_dump(mode="json")
+        async with (
+            httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http,
+            Client(streamable_http_client(address, http_client=http)) as client,
+        ):
+            found = await client.call_tool("ask_guide", {"question": "press"})
+            assert found.structured_content == ANSWER.model_dump(mode="json")
 
     for address in running(settings):
         anyio.run(with_token, address, sign("https://a.example", settings))

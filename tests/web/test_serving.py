@@ -34,7 +34,7 @@ class Served:
         self._err = (folder / "err").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, str(SERVER), str(self.port), json.dumps(settings)],
-            env={**os.environ, "PYTHONPATH": str(Path(wellcited.__file__).parents[1]), "GRADIO_ANALYTICS_ENABLED": "False"},
+            env={**os.environ, "PYTHONPATH": str(Path(wellcited.__file__).parents[1])},
             stdout=self._err, stderr=self._err, cwd=folder,
         )  # fmt: skip
         for _ in range(600):
@@ -237,7 +237,7 @@ def test_huge_headers_and_garbage_are_refused_and_nothing_else_suffers(start: St
             found = drained(connection)
         except (ConnectionResetError, BrokenPipeError):
             found = b""
-        assert found.startswith((b"HTTP/1.1 4", b"")) and not found.startswith(b"HTTP/1.1 2")
+        assert found == b"" or found.startswith(b"HTTP/1.1 4")
     assert server.ask("press").status_code == 200
 
 
