@@ -25,7 +25,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from wellcited.adapter import Adapter
 from wellcited.datatypes import Message
-from wellcited.encoding import DEFAULT_WEIGHTS_SHA256, PassageEncoder
+from wellcited.models import DEFAULT_WEIGHTS_SHA256, PassageEncoder
 from wellcited.safety import Guardrail
 from wellcited.safety.head import decide, signs
 from wellcited.safety.rules import TIERS

@@ -30,9 +30,9 @@ from torch.nn import functional
 from wellcited import confidence, conversation
 from wellcited.adapter import Adapter
 from wellcited.corpus.splitting import split
-from wellcited.encoding import PassageEncoder
 from wellcited.indexing import lexical_index
 from wellcited.layout import Layout, layout
+from wellcited.models import PassageEncoder
 from wellcited.ranking import FEATURES
 from wellcited.retrieval import Evidence, Retriever, blend
 from wellcited.search.dense import DenseIndex

@@ -18,7 +18,7 @@ import pytest
 
 from wellcited import bundle
 from wellcited.assistant import Assistant
-from wellcited.bundle import Build
+from wellcited.bundle import Build, ModelInfo
 from wellcited.datatypes import Document, Message, Triage
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import BuildReport, build_index
@@ -176,20 +176,27 @@ def project_assistant(project: Built) -> Assistant:
 
 
 class WordEncoder:
-    """Bags of words as unit vectors: texts that share words are near. Counts what it was asked to do."""
+    """Bags of words as unit vectors: texts that share words are near. Counts what it was asked to do.
+
+    It stands for the model, for its export, and for the encoder that opens that.
+    """
 
     digest = "0" * 64
-    adapter_digest = ""
     dimension = 64
     loads: ClassVar[int] = 0
     exports: ClassVar[int] = 0
     embedded: ClassVar[list[str]] = []
 
-    def __init__(self, model: str) -> None:
-        self.name = model
+    def __init__(self, model: str, query_prefix: str | None = None, passage_prefix: str | None = None) -> None:
+        self.info = ModelInfo(name=model, digest=self.digest, query_prefix=query_prefix, passage_prefix=passage_prefix)
         type(self).loads += 1
 
-    def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
+    @classmethod
+    def exported(cls, folder: Path, threads: int = 1) -> WordEncoder:
+        assert (folder / "model.onnx").read_bytes()
+        return object.__new__(cls)
+
+    def encode_passages(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         type(self).embedded.extend(texts)
         return bags_of_words(texts, self.dimension)
 
@@ -218,6 +225,7 @@ def words_model(monkeypatch: pytest.MonkeyPatch) -> type[WordEncoder]:
 
     Counted.loads, Counted.exports, Counted.embedded = 0, 0, []
     monkeypatch.setattr("wellcited.indexing.PassageEncoder", Counted)
+    monkeypatch.setattr("wellcited.indexing.QueryEncoder", Counted.exported)
     return Counted
 
 

@@ -19,6 +19,7 @@ from wellcited.answering import (
     choose,
     cite,
     passage_url,
+    quote_digest,
     ranked_quotes,
 )
 from wellcited.datatypes import Answer, Citation, Document, Hit, Passage, Receipt, SentenceHit, Triage
@@ -140,7 +141,7 @@ def test_a_url_decodes_to_the_document_the_offsets_and_the_words(document_id: st
     parts = urlsplit(passage_url(document_id, start, end, quote))
     assert unquote(parts.path) == f"/guide/{document_id}"
     assert parts.path.count("/") == 2
-    assert parse_qs(parts.query) == {"start": [str(start)], "end": [str(end)]}
+    assert parse_qs(parts.query) == {"start": [str(start)], "end": [str(end)], "sha": [quote_digest(quote)]}
     anchor, directive = parts.fragment.split(":~:text=")
     assert anchor == "cite"
     assert not set("-&") & set(directive)

@@ -13,13 +13,13 @@ import pytest
 from conftest import Built
 
 from wellcited import bundle
-from wellcited.bundle import Build, Counts, ModelInfo, open_build, publish, staging
+from wellcited.bundle import Build, Counts, ModelInfo, open_build, publish, seal, staging
 from wellcited.datatypes import Document, Passage, Span
 from wellcited.errors import BundleError, IndexDamaged, IndexMismatch, IndexMissing
 from wellcited.indexing import build_index
 from wellcited.settings import Settings
 
-MODEL = ModelInfo(name="words", digest="d", dimension=3)
+MODEL = ModelInfo(name="words", digest="d", query_prefix="ask: ")
 COUNTS = Counts(documents=1, passages=1, sentences=1, vectors=1)
 GUIDE = Document(id="pens", title="Pens", text="“Ink” is\u2028wet.\r\n", blocks=())
 PASSAGE = Passage(
@@ -42,7 +42,7 @@ def put(index: Path, build_id: str, text: str = "text") -> Build:
         (staged / bundle.LEXICAL).mkdir()
         (staged / bundle.LEXICAL / "terms.tsv").write_text(text, "utf-8")
         (staged / bundle.DENSE).write_bytes(text.encode() * 100)
-        return publish(index, staged, build_id, "source of " + build_id, MODEL, COUNTS)
+        return publish(index, seal(staged, build_id, "source of " + build_id, MODEL, COUNTS))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def change(path: Path, position: int) -> None:
 
 
 def test_what_was_published_is_read_back(index: Path) -> None:
-    build = open_build(index, "words")
+    build = open_build(index, Settings(model="words", query_prefix="ask: "))
     assert build.documents() == [GUIDE]
     assert build.passages() == [PASSAGE]
     assert (build.manifest.id, build.manifest.source) == ("one", "source of one")
@@ -147,10 +147,21 @@ def test_another_format_version_is_told_with_both_versions(index: Path, version:
     assert f"has format version {version!r}, this wellcited reads {bundle.FORMAT}; {REPAIR}" in str(caught.value)
 
 
-def test_another_model_is_told_with_the_stored_and_the_wanted_one(index: Path) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ({"model": "other"}, "was built with the model 'words', the settings want 'other'"),
+        ({"query_prefix": "q: "}, "was built with the query_prefix 'ask: ', the settings want 'q: '"),
+        ({"query_prefix": None}, "was built with the query_prefix 'ask: ', the settings want None"),
+        ({"passage_prefix": "p: "}, "was built with the passage_prefix None, the settings want 'p: '"),
+    ],
+)
+def test_settings_that_do_not_match_are_told_with_the_stored_and_the_wanted_value(
+    index: Path, wanted: dict[str, Any], told: str
+) -> None:
     with pytest.raises(IndexMismatch) as caught:
-        open_build(index, "other-model")
-    assert "was built with the model 'words', the settings want 'other-model'; " in str(caught.value)
+        open_build(index, Settings(**{"model": "words", "query_prefix": "ask: ", **wanted}))
+    assert told in str(caught.value)
     assert f"{REPAIR} --index {index}" in str(caught.value)
 
 
@@ -203,7 +214,7 @@ def test_any_damage_is_mended_by_the_command_that_the_error_names(built: Built) 
         damage()
         with pytest.raises(BundleError):
             open_build(built.index)
-        assert not build_index(built.corpus, built.index, Settings(model="words")).reused
+        build_index(built.corpus, built.index, Settings(model="words"))
         assert open_build(built.index).manifest.id == built.report.build_id
 
 
@@ -242,14 +253,6 @@ def test_what_a_killed_build_left_is_ignored_and_cleaned_by_the_next(built: Buil
         report.build_id,
         foreign.name,
     }
-
-
-def test_the_build_before_the_live_one_is_kept_for_those_who_read_it(built: Built) -> None:
-    ids = [built.report.build_id]
-    for number in range(2):
-        (built.corpus / "bicycle.txt").write_text(f"Bicycles\nA bicycle has {number} wheels.\n", "utf-8")
-        ids.append(build_index(built.corpus, built.index, Settings(model="words")).build_id)
-        assert {path.name for path in (built.index / "builds").iterdir()} == set(ids[-2:])
 
 
 def failing_at(step: int, calls: list[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:

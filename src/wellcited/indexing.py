@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from wellcited import bundle
-from wellcited.adapter import Adapter
+from wellcited import bundle, history
 from wellcited.bundle import Build, Counts, ModelInfo
 from wellcited.corpus.reading import read_corpus
 from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Passage, Value
-from wellcited.encoding import DEFAULT_MODEL, PassageEncoder, Vectors
+from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.errors import BundleError, CorpusError, WellcitedError
 from wellcited.layout import Layout, layout
+from wellcited.models import PassageEncoder, identify
 from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex, terms
 from wellcited.settings import Settings, load_settings
 
 Progress = Callable[[str, int, int], None]
 """Told (stage, done, total) as the work goes on."""
-
-KEPT_BUILDS = 2
+Review = Callable[[Build | None, Build], None]
+"""Shown the live build, where there is one that can be opened, and the new one before that is made live."""
 
 
 class BuildReport(Value):
-    """What a build did: `embedded` texts are new, the rest was taken over; `reused` where nothing had changed."""
+    """What a build did: `embedded` texts are new, the rest was taken over; `reused` where the build was there already.
+
+    `live` is false for a build that was only tried.
+    """
 
     build_id: str
     index: Path
@@ -38,6 +42,7 @@ class BuildReport(Value):
     embedded: int
     seconds: float
     reused: bool
+    live: bool = True
 
 
 def build_index(
@@ -45,129 +50,181 @@ def build_index(
     index: str | Path | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
+    review: Review | None = None,
+    dry_run: bool = False,
 ) -> BuildReport:
     """Build the index of `corpus` into `index` and make it live; do nothing where it is live already.
 
-    Texts and the query encoder of the live build are taken over where model and text are the same. A failure leaves
-    the live build as it was. Raises CorpusError, ModelError, and BundleError where the index cannot be written.
+    Texts and the encoder of a build that is kept are taken over where model and text are the same. `review` sees the
+    new build before it is made live, and may refuse it by raising; with `dry_run` it is thrown away afterwards.
+    A failure leaves the live build as it was. While another process builds, this one waits. Raises CorpusError,
+    ModelError, and BundleError where the index cannot be written.
     """
-    started = time.perf_counter()
     settings = settings or load_settings()
-    corpus = Path(corpus if corpus is not None else settings.corpus)
-    index = Path(index if index is not None else settings.index)
-    tell = progress or (lambda stage, done, total: None)
-
-    tell("reading", 0, 1)
-    documents = read_corpus(corpus, settings.max_file_mb)
-    passages = [passage for document in documents for passage in split(document, settings.passage_chars)]
-    source = source_digest(documents, settings)
-    tell("reading", 1, 1)
-
-    previous = _previous(index)
-    reused = previous is not None and previous.manifest.source == source
-    build, embedded = (
-        (previous, 0)
-        if previous is not None and reused
-        else _build(corpus, index, documents, passages, source, settings, previous, tell)
+    work = _Work(
+        Path(corpus if corpus is not None else settings.corpus),
+        Path(index if index is not None else settings.index),
+        settings,
+        progress or (lambda stage, done, total: None),
+        review or (lambda old, new: None),
+        dry_run,
     )
-    counts = build.manifest.counts
-    return BuildReport(
-        build_id=build.manifest.id,
-        index=index,
-        documents=counts.documents,
-        passages=counts.passages,
-        sentences=counts.sentences,
-        embedded=embedded,
-        seconds=time.perf_counter() - started,
-        reused=reused,
-    )
+    try:
+        report = work.done()
+    except WellcitedError as error:
+        if not dry_run:
+            history.record_failure(work.index, str(error))
+        raise
+    if not dry_run:
+        history.clear_failure(work.index)
+    return report
 
 
-def is_current(corpus: str | Path, index: str | Path, settings: Settings) -> bool:
-    """Whether the live build of `index` was made from `corpus` as it is now, with `settings`. Raises CorpusError."""
-    previous = _previous(Path(index))
-    return previous is not None and previous.manifest.source == source_digest(
-        read_corpus(corpus, settings.max_file_mb), settings
-    )
-
-
-def source_digest(documents: list[Document], settings: Settings) -> str:
-    """Return the digest of all that a build depends on but the weights of the model."""
+def source_digest(documents: list[Document], settings: Settings, model: ModelInfo | None) -> str:
+    """Return the digest of all that a build depends on; of a model that only loading can tell, of its name."""
     return bundle.digest_of(
         bundle.FORMAT,
         settings.model,
-        Adapter.open().digest if settings.model == DEFAULT_MODEL else "",
+        model.key if model else [settings.query_prefix, settings.passage_prefix],
         settings.passage_chars,
         [document.model_dump(mode="json") for document in documents],
     )
 
 
-def _previous(index: Path) -> Build | None:
-    try:
-        return bundle.open_build(index)
-    except BundleError:
+class _Work:
+    """One run of the index flow."""
+
+    def __init__(
+        self, corpus: Path, index: Path, settings: Settings, tell: Progress, review: Review, dry_run: bool
+    ) -> None:
+        self.corpus = corpus
+        self.index = index
+        self.settings = settings
+        self.tell = tell
+        self.review = review
+        self.dry_run = dry_run
+        self.started = time.perf_counter()
+
+    def done(self) -> BuildReport:
+        """Do what is to be done, and report it."""
+        self._read()
+        live = self._live()
+        if live is not None and live.manifest.source == self.source:
+            self.review(live, live)
+            return self._report(live, embedded=0, reused=True)
+        try:
+            with history.exclusive(self.index, lambda: self.tell("waiting for another build", 0, 1)) as waited:
+                if waited:
+                    self._read()
+                    live = self._live()
+                    if live is not None and live.manifest.source == self.source:
+                        return self._report(live, embedded=0, reused=True)
+                return self._built(live)
+        except OSError as error:
+            raise BundleError(
+                f"{error.filename or self.index}: the index cannot be written: {error.strerror or error}; "
+                "make room or check permissions, the live index is as it was"
+            ) from error
+
+    def _read(self) -> None:
+        self.tell("reading", 0, 1)
+        settings = self.settings
+        self.documents = read_corpus(self.corpus, settings.max_file_mb)
+        self.passages = [passage for document in self.documents for passage in split(document, settings.passage_chars)]
+        self.model = identify(settings.model, settings.query_prefix, settings.passage_prefix)
+        self.source = source_digest(self.documents, settings, self.model)
+        self.tell("reading", 1, 1)
+
+    def _live(self) -> Build | None:
+        try:
+            return bundle.open_build(self.index)
+        except BundleError:
+            return None
+
+    def _built(self, live: Build | None) -> BuildReport:
+        """Build into a folder at the side, have it reviewed, make it live. The index is held."""
+        rows = layout(self.documents, self.passages)
+        if not rows.sentences:
+            raise CorpusError(f"{self.corpus}: there is no sentence in the corpus; write some text under the headings")
+        loaded = None
+        if self.model is None:
+            loaded = self._load()
+            self.model = loaded.info
+        model = self.model
+        build_id = bundle.digest_of(self.source, model.key)[:16]
+        if (kept := self._kept(build_id)) is not None:
+            self.review(live, kept)
+            if not self.dry_run:
+                bundle.make_current(self.index, build_id)
+            return self._report(kept, embedded=0, reused=True)
+        kin = history.same_model(self.index, model.key)
+        with bundle.staging(self.index, build_id) as staged:
+            self.tell("encoder", 0, 1)
+            if kin is not None:
+                bundle.link_or_copy(kin.folder / bundle.ENCODER, staged / bundle.ENCODER)
+            else:
+                (loaded or self._load()).export(staged / bundle.ENCODER)
+            self.tell("encoder", 1, 1)
+            vectors, embedded = self._embed(rows, QueryEncoder(staged / bundle.ENCODER, threads=0), kin)
+            self.tell("writing", 0, 1)
+            bundle.write_lines(staged / bundle.DOCUMENTS, self.documents)
+            bundle.write_lines(staged / bundle.PASSAGES, self.passages)
+            DenseIndex.build(vectors).save(staged / bundle.DENSE)
+            lexical_index(self.documents, self.passages, rows).save(staged / bundle.LEXICAL)
+            counts = Counts(
+                documents=len(self.documents),
+                passages=len(self.passages),
+                sentences=len(rows.sentences),
+                vectors=len(vectors),
+            )
+            build = bundle.seal(staged, build_id, self.source, model, counts)
+            self.tell("writing", 1, 1)
+            self.review(live, build)
+            if not self.dry_run:
+                build = bundle.publish(self.index, build)
+                history.prune(self.index, self.settings.keep_builds)
+            return self._report(build, embedded, reused=False)
+
+    def _load(self) -> PassageEncoder:
+        self.tell("model", 0, 1)
+        settings = self.settings
+        loaded = PassageEncoder(
+            settings.model, query_prefix=settings.query_prefix, passage_prefix=settings.passage_prefix
+        )
+        self.tell("model", 1, 1)
+        return loaded
+
+    def _kept(self, build_id: str) -> Build | None:
+        """Return the build of this id, where it is kept and whole: the corpus was put back as it had been."""
+        folder = self.index / bundle.BUILDS / build_id
+        with suppress(BundleError):
+            build = Build(folder, bundle.read_manifest(folder))
+            build.verify()
+            return build
         return None
 
+    def _embed(self, rows: Layout, encoder: QueryEncoder, kin: Build | None) -> tuple[Vectors, int]:
+        """Return the vectors of all rows, and how many texts had to be embedded."""
+        known = _known_vectors(kin) if kin is not None else {}
+        new = sorted({text for text in rows.texts if text not in known})
+        self.tell("embedding", 0, len(new))
+        fresh = encoder.encode_passages(new, lambda done, total: self.tell("embedding", done, total))
+        known.update(zip(new, fresh, strict=True))
+        return np.stack([known[text] for text in rows.texts]), len(new)
 
-def _build(
-    corpus: Path,
-    index: Path,
-    documents: list[Document],
-    passages: list[Passage],
-    source: str,
-    settings: Settings,
-    previous: Build | None,
-    tell: Progress,
-) -> tuple[Build, int]:
-    rows = layout(documents, passages)
-    if not rows.sentences:
-        raise CorpusError(f"{corpus}: there is no sentence in the corpus; write some text under the headings")
-    tell("model", 0, 1)
-    encoder = PassageEncoder(settings.model)
-    tell("model", 1, 1)
-    model = ModelInfo(
-        name=encoder.name, digest=encoder.digest, dimension=encoder.dimension, adapter=encoder.adapter_digest
-    )
-    build_id = bundle.digest_of(source, model.key)[:16]
-    same_model = previous is not None and previous.manifest.model.key == model.key
-    vectors, embedded = _embed(rows, encoder, previous if same_model else None, tell)
-    counts = Counts(
-        documents=len(documents), passages=len(passages), sentences=len(rows.sentences), vectors=len(vectors)
-    )
-    try:
-        with bundle.staging(index, build_id) as staged:
-            tell("writing", 0, 1)
-            bundle.write_lines(staged / bundle.DOCUMENTS, documents)
-            bundle.write_lines(staged / bundle.PASSAGES, passages)
-            DenseIndex.build(vectors).save(staged / bundle.DENSE)
-            lexical_index(documents, passages, rows).save(staged / bundle.LEXICAL)
-            tell("encoder", 0, 1)
-            if previous is not None and same_model:
-                bundle.link_or_copy(previous.folder / bundle.ENCODER, staged / bundle.ENCODER)
-            else:
-                encoder.export(staged / bundle.ENCODER)
-            tell("encoder", 1, 1)
-            build = bundle.publish(index, staged, build_id, source, model, counts)
-            tell("writing", 1, 1)
-    except OSError as error:
-        raise BundleError(
-            f"{error.filename or index}: the index cannot be written: {error.strerror or error}; "
-            "make room or check permissions, the live index is as it was"
-        ) from error
-    kept = [build_id, *([previous.manifest.id] if previous is not None else [])][:KEPT_BUILDS]
-    bundle.drop_other_builds(index, keep=kept)
-    return build, embedded
-
-
-def _embed(rows: Layout, encoder: PassageEncoder, previous: Build | None, tell: Progress) -> tuple[Vectors, int]:
-    """Return the vectors of all rows, and how many texts had to be embedded."""
-    texts = rows.texts
-    known = _known_vectors(previous) if previous is not None else {}
-    new = sorted({text for text in texts if text not in known})
-    tell("embedding", 0, len(new))
-    fresh = encoder.encode(new, lambda done, total: tell("embedding", done, total))
-    found = {**known, **dict(zip(new, fresh, strict=True))}
-    return np.stack([found[text] for text in texts]), len(new)
+    def _report(self, build: Build, embedded: int, reused: bool) -> BuildReport:
+        counts = build.manifest.counts
+        return BuildReport(
+            build_id=build.manifest.id,
+            index=self.index,
+            documents=counts.documents,
+            passages=counts.passages,
+            sentences=counts.sentences,
+            embedded=embedded,
+            seconds=time.perf_counter() - self.started,
+            reused=reused,
+            live=bundle.current_id(self.index) == build.manifest.id,
+        )
 
 
 def _known_vectors(build: Build) -> dict[str, Vectors]:

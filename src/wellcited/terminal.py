@@ -72,7 +72,7 @@ def show(answer: Answer, console: Console) -> None:
 
     def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
         text = Text.assemble(
-            *((_printable(part[0]), part[1]) if isinstance(part, tuple) else _printable(part) for part in parts)
+            *((printable(part[0]), part[1]) if isinstance(part, tuple) else printable(part) for part in parts)
         )
         if console.is_terminal:
             console.print(Padding(text, (0, 0, 0, indent), expand=False))
@@ -91,7 +91,7 @@ def show(answer: Answer, console: Console) -> None:
         if console.is_terminal:
             style = COLOURS[answer.triage.tier]
             console.print(
-                Panel(Text(_printable(answer.text)), title=Text(title, style=style), border_style=style, padding=(1, 2))
+                Panel(Text(printable(answer.text)), title=Text(title, style=style), border_style=style, padding=(1, 2))
             )
         else:
             say(f"{title}\n\n{answer.text}")
@@ -126,7 +126,7 @@ def show_examination(found: Examination, console: Console) -> None:
     """Print what the guardrail made of a message: tier, each rule with its words, the head's opinion."""
 
     def say(text: str) -> None:
-        print(_printable(text), file=console.file)
+        print(printable(text), file=console.file)
 
     by = "" if found.tier == found.tier_by_rules else f" (by the rules alone: {found.tier_by_rules})"
     say(f"tier      {found.tier}{by}")
@@ -144,6 +144,6 @@ def show_examination(found: Examination, console: Console) -> None:
         say("head      " + ", ".join(f"{tier} {share:.2f}" for tier, share in zip(TIERS, found.head, strict=True)))
 
 
-def _printable(text: str) -> str:
-    """The text without control characters, which a terminal would obey; line breaks and tabs stay."""
+def printable(text: str) -> str:
+    """Return the text without control characters, which a terminal would obey; line breaks and tabs stay."""
     return "".join(character for character in text if character in "\n\t" or unicodedata.category(character) != "Cc")

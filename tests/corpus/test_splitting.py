@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from wellcited.corpus.markdown import parse_markdown
@@ -15,6 +17,10 @@ from wellcited.datatypes import Document, Passage
 def passages(source: str, max_chars: int = 700) -> list[Passage]:
     text, blocks = parse_markdown(source)
     return split(Document(id="pens", title="Pens", text=text, blocks=blocks), max_chars)
+
+
+def section_of(passage: Passage) -> str:
+    return passage.id.rpartition("/")[0]
 
 
 def sentences(text: str, language: str = "en") -> list[str]:
@@ -32,16 +38,26 @@ def test_a_passage_never_crosses_a_heading() -> None:
 
 def test_text_before_the_first_heading_stands_under_the_title() -> None:
     found = passages("Before.\n\n# Nibs\n\nAfter.")
-    assert [(passage.id, passage.headings) for passage in found] == [
-        ("pens/start/1", ("Pens",)),
-        ("pens/nibs/1", ("Nibs",)),
+    assert [(section_of(passage), passage.headings) for passage in found] == [
+        ("pens/start", ("Pens",)),
+        ("pens/nibs", ("Nibs",)),
     ]
 
 
-def test_ids_are_document_section_and_ordinal() -> None:
-    found = passages("# Nibs\n\n" + "\n\n".join(["A sentence of forty characters stands here."] * 3), max_chars=60)
-    assert [passage.id for passage in found] == ["pens/nibs/1", "pens/nibs/2", "pens/nibs/3"]
-    assert {section_slug(passage) for passage in found} == {"nibs"}
+def test_an_id_is_document_section_and_a_digest_of_the_text() -> None:
+    found = passages("# Nibs\n\nOne.\n\nTwo.\n\nOne.\n\n# Inks\n\nOne.", max_chars=5)
+    one, two = (hashlib.sha256(text).hexdigest()[:10] for text in (b"One.", b"Two."))
+    wanted = [f"pens/nibs/{one}", f"pens/nibs/{two}", f"pens/nibs/{one}-2", f"pens/inks/{one}"]
+    assert [passage.id for passage in found] == wanted
+    assert [section_slug(passage) for passage in found] == ["nibs", "nibs", "nibs", "inks"]
+
+
+def test_a_passage_keeps_its_id_when_others_come_before_it_and_no_id_gets_another_text() -> None:
+    before = passages("# Nibs\n\nOne.\n\nTwo.", max_chars=5)
+    after = passages("# Nibs\n\nNew.\n\nTwo.\n\nOne, reworded.", max_chars=5)
+    texts = {passage.id: passage.text for passage in before}
+    assert [passage.id for passage in after if passage.id in texts] == [before[1].id]
+    assert all(texts.get(passage.id, passage.text) == passage.text for passage in after)
 
 
 def test_editing_one_section_leaves_the_ids_of_the_others() -> None:
@@ -55,12 +71,12 @@ def test_editing_one_section_leaves_the_ids_of_the_others() -> None:
 
 def test_sections_of_the_same_name_get_ids_of_their_own() -> None:
     found = passages("# Why?\n\nOne.\n\n# Why?\n\nTwo.\n\n# Why 2\n\nThree.\n\n# ???\n\nFour.\n\n# !!!\n\nFive.")
-    assert [passage.id for passage in found] == [
-        "pens/why/1",
-        "pens/why-2/1",
-        "pens/why-2-2/1",
-        "pens/section/1",
-        "pens/section-2/1",
+    assert [section_of(passage) for passage in found] == [
+        "pens/why",
+        "pens/why-2",
+        "pens/why-2-2",
+        "pens/section",
+        "pens/section-2",
     ]
 
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from wellcited.adapter import Adapter
 from wellcited.datatypes import Message
-from wellcited.encoding import DEFAULT_WEIGHTS_SHA256
 from wellcited.errors import SafetyDataError
+from wellcited.models import DEFAULT_WEIGHTS_SHA256
 from wellcited.safety import Guardrail, head
 from wellcited.safety.head import OVERRULE, Head, decide, open_head
 from wellcited.safety.rules import TIERS

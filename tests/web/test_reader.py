@@ -6,13 +6,24 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wellcited.answering import passage_url
+from wellcited.answering import passage_url, quote_digest
 from wellcited.datatypes import Block, Document, Mark, Span
 from wellcited.web.markup import escape, safe_href
-from wellcited.web.reader import article_html, cited_span, guide_page, heading_anchors, listing_page, missing_page
+from wellcited.web.reader import (
+    GONE,
+    article_html,
+    cited_span,
+    guide_page,
+    guide_router,
+    heading_anchors,
+    listing_page,
+    missing_page,
+)
 
 from .fakes import GUIDE
 
@@ -183,10 +194,36 @@ def test_the_address_of_a_quote_finds_it_on_the_page() -> None:
     quote = "Once a day is enough for most people."
     start = GUIDE.text.index(quote)
     url = passage_url(GUIDE.id, start, start + len(quote), quote)
-    found = re.fullmatch(r"/guide/hip-guide\?start=(\d+)&end=(\d+)#cite:~:text=.*", url)
+    found = re.fullmatch(r"/guide/hip-guide\?start=(\d+)&end=(\d+)&sha=([0-9a-f]{12})#cite:~:text=.*", url)
     assert found
-    span = cited_span(GUIDE, found[1], found[2])
+    span = cited_span(GUIDE, *found.groups())
     assert Page(article_html(GUIDE, span)).cited == quote
+
+
+def test_a_quote_that_has_moved_since_is_found_and_one_that_is_gone_is_not() -> None:
+    quote = "Once a day is enough for most people."
+    start = GUIDE.text.index(quote)
+    place = (str(start), str(start + len(quote)), quote_digest(quote))
+    moved = GUIDE.model_copy(update={"text": "Something new came before. " + GUIDE.text})
+    span = cited_span(moved, *place)
+    assert span is not None
+    assert moved.text[span.start : span.end] == quote
+    shorter = GUIDE.model_copy(update={"text": f"It is brief now.\n{quote}"})
+    span = cited_span(shorter, "90000", str(90000 + len(quote)), place[2])
+    assert span is not None
+    assert shorter.text[span.start : span.end] == quote
+    gone = GUIDE.model_copy(update={"text": GUIDE.text.replace(quote, "Twice a day is enough for most of us.")})
+    assert cited_span(gone, *place) is None
+    assert cited_span(GUIDE, "0", "900000", "0" * 12) is None
+
+
+def test_the_page_says_so_where_the_passage_of_an_answer_is_gone() -> None:
+    app = FastAPI()
+    app.include_router(guide_router(lambda: {GUIDE.id: GUIDE}))
+    client = TestClient(app)
+    assert GONE in client.get("/guide/hip-guide?start=3&end=9&sha=000000000000").text
+    assert GONE not in client.get("/guide/hip-guide?start=3&end=9").text
+    assert GONE not in client.get("/guide/hip-guide").text
 
 
 def test_a_page_says_how_old_the_guide_is_and_whose_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -52,17 +53,20 @@ def split(document: Document, max_chars: int = PASSAGE_CHARS) -> list[Passage]:
     """Cut `document` into passages of whole blocks, in order, each an exact slice of its text under one heading.
 
     Blocks are packed up to `max_chars` characters; a longer block is cut between sentences. Every character of the
-    document other than white space and headings is in exactly one passage. Ids are `<document>/<section>/<ordinal>`.
+    document other than white space and headings is in exactly one passage. Ids are `<document>/<section>/<digest>`: the
+    same text in the same section keeps its id wherever it moves to, and no id is ever given to another text.
     """
     slugs = Slugs()
     passages: list[Passage] = []
     for section in sections(document):
         slug = slugs.unique(section.headings[-1] if section.headings else "start")
-        for ordinal, run in enumerate(_packed(_pieces(document, section, max_chars), max_chars), start=1):
+        ids = Slugs()
+        for run in _packed(_pieces(document, section, max_chars), max_chars):
             start, end = run[0].start, run[-1].end
+            digest = hashlib.sha256(document.text[start:end].encode("utf-8", "surrogatepass")).hexdigest()[:10]
             passages.append(
                 Passage(
-                    id=f"{document.id}/{slug}/{ordinal}",
+                    id=f"{document.id}/{slug}/{ids.unique(digest)}",
                     document_id=document.id,
                     headings=section.headings or (document.title,),
                     text=document.text[start:end],

@@ -73,7 +73,7 @@ def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequen
         lifespan=lifespan,
     )
     app.include_router(api_router(observed, settings, readiness))
-    app.include_router(guide_router(assistant.documents))
+    app.include_router(guide_router(lambda: assistant.documents))
     app.include_router(reference_router(app))
     app.include_router(asset_router())
     app.include_router(metrics_router(metrics, settings))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from urllib.parse import quote as percent
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from wellcited.answering import quote_digest
 from wellcited.corpus.slugs import slugify
 from wellcited.datatypes import Block, Document, Span
 from wellcited.web.markup import blocks_html, escape, safe_href
 from wellcited.web.static import asset_url, frame
 
+GONE = "The passage of this answer is no longer in the guide: it was changed or taken out since."
+LONGEST_QUOTE = 5000
+_SENTENCE_MAY_BEGIN = re.compile(r"(?:\A|(?<=[\s(“‘\"'«]))(?=\S)")
 _TAKEN = {"cite", "contents", "guide", "top"}
 
 
@@ -35,8 +40,8 @@ def article_html(document: Document, cite: Span | None = None) -> str:
     return blocks_html(document, document.blocks, cite, heading_anchors(document))
 
 
-def guide_page(document: Document, cite: Span | None = None) -> str:
-    """Return the page of one guide."""
+def guide_page(document: Document, cite: Span | None = None, note: str = "") -> str:
+    """Return the page of one guide, with a note above it where there is one."""
     has_title = any(block.kind == "heading" and block.level == 1 for block in document.blocks)
     facts = []
     if document.updated:
@@ -51,6 +56,7 @@ def guide_page(document: Document, cite: Span | None = None) -> str:
         language=document.language,
         heading="" if has_title else f"<h1>{escape(document.title)}</h1>",
         facts=" · ".join(facts),
+        note=note,
         contents=_contents_html(document),
         body=article_html(document, cite),
         credit=f"<p>{escape(document.source)}</p>" if document.source else "",
@@ -78,29 +84,52 @@ def missing_page(documents: Mapping[str, Document]) -> str:
     return _page(title="No such guide", heading="<h1>No such guide</h1>", body=f'{body}<ul class="guides">{items}</ul>')
 
 
-def cited_span(document: Document, start: str | None, end: str | None) -> Span | None:
-    """Return the span that the address names, or None where it names none of this document."""
+def cited_span(document: Document, start: str | None, end: str | None, sha: str | None = None) -> Span | None:
+    """Return the span that the address names, or None where it names none of this document.
+
+    `sha` is the digest of the quote. Where other words stand in its place by now, the quote is looked for elsewhere.
+    """
     try:
         first, last = int(start or ""), int(end or "")
     except ValueError:
         return None
-    return Span(start=first, end=last) if 0 <= first < last <= len(document.text) else None
+    if not 0 <= first < last:
+        return None
+    inside = last <= len(document.text)
+    if inside and (not sha or quote_digest(document.text[first:last]) == sha):
+        return Span(start=first, end=last)
+    return _moved(document.text, last - first, sha) if sha else None
 
 
-def guide_router(documents: Mapping[str, Document]) -> APIRouter:
-    """Serve `/guide` and `/guide/<document id>`."""
+def _moved(text: str, length: int, sha: str) -> Span | None:
+    """Return where the words with this digest, that begin as a sentence does, stand now."""
+    if length > LONGEST_QUOTE:
+        return None
+    for found in _SENTENCE_MAY_BEGIN.finditer(text):
+        start = found.end()
+        if quote_digest(text[start : start + length]) == sha:
+            return Span(start=start, end=start + length)
+    return None
+
+
+def guide_router(guides: Callable[[], Mapping[str, Document]]) -> APIRouter:
+    """Serve `/guide` and `/guide/<document id>`; `guides` gives the guides as they are now."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def listing() -> HTMLResponse:
-        return HTMLResponse(listing_page(documents))
+        return HTMLResponse(listing_page(guides()))
 
     @router.api_route("/guide/{document_id:path}", methods=["GET", "HEAD"], response_class=HTMLResponse)
-    def guide(document_id: str, start: str | None = None, end: str | None = None) -> HTMLResponse:
+    def guide(
+        document_id: str, start: str | None = None, end: str | None = None, sha: str | None = None
+    ) -> HTMLResponse:
+        documents = guides()
         document = documents.get(document_id)
         if document is None:
             return HTMLResponse(missing_page(documents), status_code=404)
-        return HTMLResponse(guide_page(document, cited_span(document, start, end)))
+        span = cited_span(document, start, end, sha)
+        return HTMLResponse(guide_page(document, span, GONE if sha and span is None else ""))
 
     return router
 
@@ -112,6 +141,7 @@ def _page(
     language: str = "en",
     heading: str = "",
     facts: str = "",
+    note: str = "",
     contents: str = "",
     credit: str = "",
 ) -> str:
@@ -120,6 +150,7 @@ def _page(
         language=escape(language),
         heading=heading,
         facts=f'<p class="facts">{facts}</p>' if facts else "",
+        note=f'<p class="note" role="note">{escape(note)}</p>' if note else "",
         contents=contents,
         body=body,
         credit=credit,

