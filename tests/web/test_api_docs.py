@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser
 
 from wellcited.settings import Settings
-from wellcited.web.app import create_app
 from wellcited.web.metrics import REASONS, STAGES
 from wellcited.web.tokens import check, sign
 
-from .fakes import ANSWER, EMERGENCY, HOLD, FakeAssistant
+from .fakes import ANSWER, EMERGENCY, HOLD
+from .running import apart, served
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
 TEXT = DOCUMENT.read_text("utf-8")
@@ -37,18 +34,6 @@ def block(language: str, holding: str) -> str:
     found = [code for code in re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL) if holding in code]
     assert len(found) == 1
     return str(found[0])
-
-
-def serve(settings: Settings) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(FakeAssistant(), settings), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
 
 
 class Site(BaseHTTPRequestHandler):
@@ -75,7 +60,8 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def url(port: int) -> Iterator[str]:
-    yield from serve(Settings(mcp=True, allowed_origins=(f"http://localhost:{port}",), rate_per_minute=0))
+    with served(Settings(mcp=True, allowed_origins=(f"http://localhost:{port}",), rate_per_minute=0)) as address:
+        yield address
 
 
 def test_the_python_client_asks_and_tells_what_went_wrong(url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +74,7 @@ def test_the_python_client_asks_and_tells_what_went_wrong(url: str, capsys: pyte
 
 
 def test_the_mcp_client_asks(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(block("python", "from mcp").replace("http://127.0.0.1:7860", url), {})  # noqa: S102 - our own
+    apart(exec, block("python", "from mcp").replace("http://127.0.0.1:7860", url), {})
     assert capsys.readouterr().out.startswith(ANSWER.text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from playwright.sync_api import Browser
 from starlette.testclient import TestClient
 
 from wellcited.datatypes import Answer
@@ -19,6 +21,7 @@ from wellcited.web.app import create_app
 from wellcited.web.limits import MovingWindow, client_of
 
 from .fakes import FakeAssistant
+from .running import served
 
 ASKED = {"question": "How long do I press?"}
 CALL = "If this is an emergency, call 112, 911 or 999."
@@ -178,6 +181,27 @@ def test_the_chat_window_counts_too_and_tells_it_as_a_line_to_read() -> None:
     assert CALL in refused.json()["html"]
     assert "retry-after" in refused.headers
     assert client.post("/api/ask", json=ASKED).status_code == 429
+
+
+@pytest.mark.browser
+def test_a_reader_of_the_window_sees_when_to_ask_again_and_whom_to_call(browser: Browser) -> None:
+    with served(Settings(rate_per_minute=1)) as url:
+        page = browser.new_page(viewport={"width": 400, "height": 800})
+        page.goto(url)
+        page.wait_for_selector("gradio-app .wc")
+        for question in ("How long do I press?", "Why does sitting matter?"):
+            page.fill("#wc-question", question)
+            page.keyboard.press("Enter")
+            page.wait_for_function(
+                "document.querySelectorAll('.reply').length > 0 && !document.querySelector('.status').textContent"
+            )
+        page.wait_for_selector(".reply.problem")
+        told = page.inner_text(".reply.problem")
+        assert "too many questions" in told
+        assert re.search(r"ask again in \d+ seconds?", told)
+        assert CALL in told
+        assert page.input_value("#wc-question") == "Why does sitting matter?"  # it need not be typed again
+        page.close()
 
 
 def test_without_limits_nothing_is_refused() -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,6 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-import uvicorn
 from conftest import Built
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -29,6 +25,7 @@ from wellcited.web.mcp import guide_server, told
 from wellcited.web.tokens import sign
 
 from .fakes import ANSWER, EMERGENCY, NOT_COVERED, FakeAssistant
+from .running import apart, served
 
 CALL = "If this is an emergency, call 112, 911 or 999."
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -40,24 +37,13 @@ def use(server: Any, do: Callable[[Client], Awaitable[None]], mode: str = "auto"
             async with Client(server, mode=mode) as client:
                 await do(client)
 
-    anyio.run(main)
-
-
-def running(settings: Settings) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(FakeAssistant(), settings), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-    server.should_exit = True
-    thread.join(10)
+    apart(anyio.run, main)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    yield from running(Settings(mcp=True, rate_per_minute=0))
+    with served(Settings(mcp=True, rate_per_minute=0)) as url:
+        yield f"{url}/mcp"
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -160,9 +146,9 @@ def test_with_a_secret_it_demands_a_token() -> None:
             found = await client.call_tool("ask_guide", {"question": "press"})
             assert found.structured_content == ANSWER.model_dump(mode="json")
 
-    for address in running(settings):
-        anyio.run(with_token, address, sign("https://a.example", settings))
-        response = httpx2.post(address, json={})
+    with served(settings) as url:
+        apart(anyio.run, with_token, f"{url}/mcp", sign("https://a.example", settings))
+        response = httpx2.post(f"{url}/mcp", json={})
         assert (response.status_code, response.headers["www-authenticate"]) == (401, 'Bearer realm="wellcited"')
 
 

@@ -135,7 +135,7 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
     return router
 
 
-def only_json(request: Request) -> None:
+async def only_json(request: Request) -> None:
     """Refuse a body that does not say that it is JSON: a page could send another kind without being asked first."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
