@@ -179,6 +179,63 @@ def test_the_doors_of_gradio_are_closed_but_for_those_that_the_window_uses(clien
         assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
 
 
+def test_the_windows_door_takes_its_own_question_and_nothing_else(client: TestClient) -> None:
+    door = "/gradio_api/component_server"
+    found = client.get("/config").json()["components"]
+    component = next(entry["id"] for entry in found if entry["type"] == "html")
+    question = {"data": {"question": "press", "history": []}, "component_id": component, "fn_name": "ask"}
+    assert client.post(door, json=question).json()["kind"] == "answer"
+    for changed in (
+        {"component_id": 999},
+        {"component_id": str(component)},
+        {"component_id": None},
+        {"component_id": [component]},
+        {"component_id": True},
+        {"fn_name": "postprocess"},
+        {"fn_name": "__init__"},
+        {"fn_name": None},
+        {"fn_name": ["ask"]},
+    ):
+        response = client.post(door, json=question | changed)
+        assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json"), changed
+    for body in (b"", b"{", b"[]", b"null", b'"x"', b"[" * 100_000, b"\xff", b'{"fn_name": "ask"}', b'{"a":' * 40_000):
+        assert client.post(door, content=body, headers={"content-type": "application/json"}).status_code == 422
+    upload = client.post(door, files={"file": ("x.txt", b"x")}, data={"fn_name": "ask", "component_id": "1"})
+    assert upload.status_code == 422
+    for data in (
+        None,
+        [],
+        "x",
+        {"question": 5},
+        {"question": "press", "history": "x"},
+        {"question": "press", "more": {}},
+    ):
+        assert client.post(door, json=question | {"data": data}).status_code == 200  # told kindly, in the window
+    for method in ("GET", "PUT", "DELETE"):
+        assert client.request(method, door).status_code in (404, 405)
+
+
+def test_the_window_keeps_no_session_however_many_a_client_makes_up(client: TestClient) -> None:
+    found = client.get("/config").json()["components"]
+    component = next(entry["id"] for entry in found if entry["type"] == "html")
+    question = {"data": {"question": "press", "history": []}, "component_id": component, "fn_name": "ask"}
+    states = next(
+        one.app.app.state_holder  # type: ignore[attr-defined]
+        for one in client.app.routes  # type: ignore[attr-defined]
+        if hasattr(getattr(one, "app", None), "asks")
+    )
+    for number in range(50):
+        client.post("/gradio_api/component_server", json=question | {"session_hash": f"made up {number}"})
+    assert list(states.session_data) == ["window"]
+
+
+def test_a_body_nested_deeply_is_refused(client: TestClient) -> None:
+    for body in (b"[" * 100_000, b'{"question":' * 20_000, b'{"question": "x", "history": ' + b"[" * 50_000):
+        for path in ("/api/ask", "/mcp"):
+            sent = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+            assert client.post(path, content=body, headers=sent).status_code in (400, 422)
+
+
 def test_a_websocket_is_closed_at_once(client: TestClient) -> None:
     for path in ("/", "/gradio_api/queue/join", "/api/ask"):
         with pytest.raises(WebSocketDisconnect), client.websocket_connect(path):

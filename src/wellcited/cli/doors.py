@@ -30,12 +30,12 @@ def token(
 def mcp(index: Index = None) -> None:
     """Serve the guide to an assistant on this machine: the Model Context Protocol on standard input and output.
 
-    It needs the extra 'mcp'. A server offers the same at /mcp with the setting
-    'mcp'.
+    The assistant starts it: give it this command in its configuration. It needs
+    the extra 'mcp'. A server offers the same at /mcp with the setting 'mcp'.
 
     \b
-    Example, in the assistant's configuration:
-      {"command": "wellcited", "args": ["mcp", "--index", "/path/to/index"]}
+    Example:
+      wellcited mcp --index /path/to/index
     """
     from wellcited.assistant import Assistant
     from wellcited.settings import load_settings

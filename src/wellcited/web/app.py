@@ -29,7 +29,7 @@ from wellcited.web.metrics import Metrics, metrics_router
 from wellcited.web.observed import Observed
 from wellcited.web.openapi import describe
 from wellcited.web.origins import Origins
-from wellcited.web.problems import add_problem_handlers
+from wellcited.web.problems import add_problem_handlers, emergency_line
 from wellcited.web.reader import guide_router
 from wellcited.web.reference import reference_router
 from wellcited.web.serving import run
@@ -129,9 +129,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
     own_routes = list(app.routes)
+    chat = build_chat(assistant, settings)
     gr.mount_gradio_app(
         app,
-        build_chat(assistant, settings),
+        chat,
         path="/",
         theme=chat_theme(),
         footer_links=[],
@@ -154,7 +155,7 @@ def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
         icon=asset_url("icon.svg"),
     )
     early = f'<div id="wellcited-early">{shell_html(assistant, settings)}</div>'
-    mount.app = ChatDoor(mount.app, own_routes, head, early)
+    mount.app = ChatDoor(mount.app, own_routes, head, early, set(chat.blocks), emergency_line(settings))
 
 
 def _mcp_door(assistant: Answering, settings: Settings) -> McpDoor:

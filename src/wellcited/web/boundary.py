@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -172,11 +174,16 @@ class ChatDoor:
     """Gradio behind a door: only what the chat needs gets in, and its page is completed on the way out.
 
     The page gets `head` (style sheets and script) and `body` (the window itself, so that it is there before
-    Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own.
+    Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own. Of what Gradio can be
+    made to call, only the function `ask` of the components in `asks` is, and without a session: it keeps none.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], head: str, body: str) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[BaseRoute], head: str, body: str, asks: Container[object], call: str
+    ) -> None:
         self.app = app
+        self.asks = asks
+        self.call = call
         self.routes = routes
         self.head = head
         self.body = body
@@ -192,6 +199,8 @@ class ChatDoor:
             await self._page(scope, receive, send)
         elif path.startswith("/assets/"):
             await self.app(scope, receive, _kept(send))
+        elif scope["method"] == "POST" and path.startswith("/gradio_api/component_server"):
+            await self._ask(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -203,6 +212,27 @@ class ChatDoor:
                 await route.handle(scope, receive, send)
                 return
         await problem(404, "There is nothing at this address.")(scope, receive, send)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            asked = await Request(scope, receive).json()
+        except (ValueError, RecursionError):
+            asked = None
+        known = isinstance(asked, dict) and asked.get("fn_name") == "ask" and type(asked.get("component_id")) is int
+        if not known or asked["component_id"] not in self.asks:
+            detail = f"This is no question of the chat window; POST /api/ask takes any. {self.call}"
+            await problem(422, detail)(scope, receive, send)
+            return
+        # Gradio would keep ten thousand sessions; one is enough for a window that keeps nothing here.
+        passed = {name: asked.get(name) for name in ("data", "component_id", "fn_name")} | {"session_hash": "window"}
+        body = json.dumps(passed).encode()
+        headers = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"content-type")]
+        headers += [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
+
+        async def replaced() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app({**scope, "headers": headers}, replaced, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message | None = None

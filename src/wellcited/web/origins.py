@@ -7,6 +7,7 @@ script outside a browser sends whatever Origin it likes; against that stand limi
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,7 +25,7 @@ OPEN: dict[str, str] = {
     "/openapi.json": "GET, HEAD",
 }
 """What pages of the allowed sites may call, and how."""
-EMBEDDED = ("/widget", "/embed")
+EMBEDDED = re.compile(r"/widget\.js(?:on)?|/widget/.+|/embed")
 """What pages of any site may load: it holds nothing of a reader's, and an integrity check needs it readable."""
 EXPOSED = "ETag, Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = 600
@@ -45,7 +46,7 @@ def allows(allowed: tuple[str, ...], origin: str) -> bool:
 
 def is_embedded(path: str) -> bool:
     """Tell whether pages of other sites load `path`."""
-    return path.startswith(EMBEDDED)
+    return EMBEDDED.fullmatch(path) is not None
 
 
 class Origins:
