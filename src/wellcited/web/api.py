@@ -75,7 +75,7 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
             # A bound for the documentation alone: an emergency is triaged before it is told to be brief.
             Field(
                 min_length=1,
-                description="What the reader asks.",
+                description="What the reader asks: a letter or a digit of it at least.",
                 json_schema_extra={"maxLength": settings.max_question_chars},
             ),
         ),
