@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from conftest import Built, assistant_of
 
+from wellcited.answering import quote_digest
 from wellcited.assistant import NOT_COVERED, Assistant
 from wellcited.datatypes import Answer, Message, Tier, Triage
 from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing, QuestionError
@@ -64,7 +65,11 @@ def check_answer(answer: Answer, assistant: Assistant) -> None:
         assert citation.title == document.title
         url = urlsplit(citation.url)
         assert unquote(url.path) == f"/guide/{document.id}"
-        assert parse_qs(url.query) == {"start": [str(citation.start)], "end": [str(citation.end)]}
+        assert parse_qs(url.query) == {
+            "start": [str(citation.start)],
+            "end": [str(citation.end)],
+            "sha": [quote_digest(citation.quote)],
+        }
     assert answer.receipt.bundle_id == assistant.bundle_id
     assert answer.receipt.rules_version == assistant.guardrail.rules_version
     assert answer.text.strip()

@@ -44,10 +44,10 @@ def test_a_sentence_shows_what_it_offers() -> None:
         "It lasts for 30 seconds because the muscle is slow to let go.",
         "",
     )
-    assert found.is_question.tolist() == [0, 1, 0, 0]
-    assert found.dangling.tolist() == [0, 0, 1, 0]
-    assert found.amount.tolist() == [0, 0, 1, 0]
-    assert found.reason.tolist() == [0, 0, 1, 0]
+    assert found.flag("is_question").tolist() == [0, 1, 0, 0]
+    assert found.flag("dangling").tolist() == [0, 0, 1, 0]
+    assert found.flag("amount").tolist() == [0, 0, 1, 0]
+    assert found.flag("reason").tolist() == [0, 0, 1, 0]
     assert found.opening.tolist() == [1, 0, 0, 0]
     assert found.short[0] == 0
     assert found.short[3] == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from conftest import Built, bags_of_words
@@ -19,8 +21,11 @@ class WordQueries:
 
     dimension = 64
 
-    def encode(self, texts: list[str]) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         return bags_of_words(texts, self.dimension)
+
+    def is_word(self, word: str) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def retriever(built: Built) -> Retriever:
         build.passages(),
         DenseIndex.open(build.folder / bundle.DENSE),
         LexicalIndex.open(build.folder / bundle.LEXICAL),
-        WordQueries(),  # type: ignore[arg-type]
+        WordQueries(),
     )
 
 

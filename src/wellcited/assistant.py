@@ -72,9 +72,8 @@ class Assistant:
             guardrail = Guardrail.open(settings.emergency_numbers)
             verified.result()
             guardrail = guardrail.with_head(opened.result().encode, build.manifest.model.key)
-            documents = build.documents()
             retriever = Retriever.open(build, opened.result())
-        return cls(documents, retriever, guardrail, build.manifest.id, settings)
+        return cls(retriever.documents, retriever, guardrail, build.manifest.id, settings)
 
     @property
     def examples(self) -> tuple[str, ...]:

@@ -18,8 +18,10 @@ from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.errors import BundleError, CorpusError, WellcitedError
 from wellcited.layout import Layout, layout
 from wellcited.models import PassageEncoder, identify
+from wellcited.ranking import SentenceTraits
 from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex, terms
+from wellcited.search.spelling import vocabulary
 from wellcited.settings import Settings, load_settings
 
 Progress = Callable[[str, int, int], None]
@@ -167,16 +169,7 @@ class _Work:
             self.tell("encoder", 1, 1)
             vectors, embedded = self._embed(rows, QueryEncoder(staged / bundle.ENCODER, threads=0), kin)
             self.tell("writing", 0, 1)
-            bundle.write_lines(staged / bundle.DOCUMENTS, self.documents)
-            bundle.write_lines(staged / bundle.PASSAGES, self.passages)
-            DenseIndex.build(vectors).save(staged / bundle.DENSE)
-            lexical_index(self.documents, self.passages, rows).save(staged / bundle.LEXICAL)
-            counts = Counts(
-                documents=len(self.documents),
-                passages=len(self.passages),
-                sentences=len(rows.sentences),
-                vectors=len(vectors),
-            )
+            counts = write(staged, self.documents, self.passages, rows, vectors)
             build = bundle.seal(staged, build_id, self.source, model, counts)
             self.tell("writing", 1, 1)
             self.review(live, build)
@@ -236,6 +229,17 @@ def _known_vectors(build: Build) -> dict[str, Vectors]:
     if len(dense) != len(texts):
         return {}
     return dict(zip(texts, dense.vectors(np.arange(len(texts))), strict=True))
+
+
+def write(staged: Path, documents: list[Document], passages: list[Passage], rows: Layout, vectors: Vectors) -> Counts:
+    """Write all of a bundle but its encoder and its manifest. `vectors` are those of `rows.texts`."""
+    bundle.write_lines(staged / bundle.DOCUMENTS, documents)
+    bundle.write_lines(staged / bundle.PASSAGES, passages)
+    np.save(staged / bundle.TRAITS, SentenceTraits.read(rows.sentences))
+    (staged / bundle.WORDS).write_text("\n".join(vocabulary(rows.headed)), "utf-8")
+    DenseIndex.build(vectors).save(staged / bundle.DENSE)
+    lexical_index(documents, passages, rows).save(staged / bundle.LEXICAL)
+    return Counts(documents=len(documents), passages=len(passages), sentences=len(rows.sentences), vectors=len(vectors))
 
 
 def lexical_index(documents: list[Document], passages: list[Passage], rows: Layout) -> LexicalIndex:

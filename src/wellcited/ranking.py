@@ -131,38 +131,55 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in COMMON]
 
 
-@dataclass(frozen=True)
 class SentenceTraits:
-    """What a sentence offers whatever is asked; each array has shape (sentences,)."""
+    """What a sentence offers whatever is asked: flags by name, each of shape (sentences,), and words on demand."""
 
-    is_question: Scores
-    dangling: Scores
-    short: Scores
-    amount: Scores
-    kinds: Mapping[str, Scores]
-    reason: Scores
-    opening: Scores
-    first_words: tuple[frozenset[str], ...]
-    subject: tuple[frozenset[str], ...]
+    NAMES = ("is_question", "dangling", "amount", "reason", *_HOLDS)
+
+    def __init__(self, sentences: Sequence[str], opening: NDArray[np.bool_], flags: NDArray[np.bool_]) -> None:
+        """`opening` (sentences,) tells which of them open a section, `flags` (sentences, len(NAMES)) is of `read`."""
+        self._sentences = sentences
+        self._flags: dict[str, Scores] = dict(zip(self.NAMES, flags.T.astype(np.float32), strict=True))
+        self.opening = opening.astype(np.float32)
+        lengths = np.fromiter(map(len, sentences), dtype=np.float32, count=len(sentences))
+        self.short: Scores = np.maximum(np.float32(0), 1 - lengths / np.float32(50))
+        self._first_words: dict[int, frozenset[str]] = {}
+        self._subjects: dict[int, frozenset[str]] = {}
+
+    @classmethod
+    def read(cls, sentences: Sequence[str]) -> NDArray[np.bool_]:
+        """Return what is read off each sentence, of shape (sentences, len(NAMES)); it is done at index time."""
+        tests: list[Callable[[str], object]] = [
+            lambda sentence: sentence.rstrip("\"'”’)").endswith("?"),
+            _DANGLING.match,
+            _AMOUNT.search,
+            _REASON.search,
+            *(pattern.search for pattern in _HOLDS.values()),
+        ]
+        found = [[bool(test(sentence)) for test in tests] for sentence in sentences]
+        return np.array(found, dtype=np.bool_).reshape(len(sentences), len(tests))
 
     @classmethod
     def of(cls, sentences: Sequence[str], opening: Sequence[bool]) -> SentenceTraits:
         """Read the traits off `sentences`; `opening` tells which of them open a section."""
+        return cls(sentences, np.array(opening, dtype=np.bool_), cls.read(sentences))
 
-        def flags(test: Callable[[str], object]) -> Scores:
-            return np.array([bool(test(sentence)) for sentence in sentences], dtype=np.float32)
+    def flag(self, name: str) -> Scores:
+        """Return one flag of all sentences, 0 or 1."""
+        return self._flags[name]
 
-        return cls(
-            is_question=flags(lambda sentence: sentence.rstrip("\"'”’)").endswith("?")),
-            dangling=flags(_DANGLING.match),
-            short=np.array([max(0.0, 1 - len(sentence) / 50) for sentence in sentences], dtype=np.float32),
-            amount=flags(_AMOUNT.search),
-            kinds={kind: flags(pattern.search) for kind, pattern in _HOLDS.items()},
-            reason=flags(_REASON.search),
-            opening=np.array(opening, dtype=np.float32),
-            first_words=tuple(frozenset(content_words(sentence)[:3]) for sentence in sentences),
-            subject=tuple(_subject(sentence) for sentence in sentences),
-        )
+    def first_words(self, row: int) -> frozenset[str]:
+        """Return the first words of a sentence that carry a topic."""
+        if row not in self._first_words:
+            self._first_words[row] = frozenset(content_words(self._sentences[row])[:3])
+        return self._first_words[row]
+
+    def subject(self, row: int) -> frozenset[str]:
+        """Return the words of what the sentence defines ("The femur is ..."), none where it defines nothing."""
+        if row not in self._subjects:
+            found = _DEFINES.match(self._sentences[row])
+            self._subjects[row] = frozenset(content_words(found["subject"])) if found else frozenset()
+        return self._subjects[row]
 
 
 @dataclass(frozen=True)
@@ -187,12 +204,6 @@ class Wanted:
         )
 
 
-def _subject(sentence: str) -> frozenset[str]:
-    """Return the words of what the sentence defines ("The femur is ..."), empty where it defines nothing."""
-    subject = _DEFINES.match(sentence)
-    return frozenset(content_words(subject["subject"])) if subject else frozenset()
-
-
 def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one and other else 0.0
 
@@ -203,16 +214,16 @@ def trait_features(wanted: Wanted, traits: SentenceTraits, rows: Rows) -> Mappin
     named: Scores = zeros
     defined: Scores = zeros
     if wanted.definition and wanted.content:
-        first = [len(wanted.content & traits.first_words[row]) for row in rows]
+        first = [len(wanted.content & traits.first_words(row)) for row in rows.tolist()]
         named = np.array(first, dtype=np.float32) / np.float32(len(wanted.content))
-        defined = np.array([_jaccard(wanted.content, traits.subject[row]) for row in rows], dtype=np.float32)
+        defined = np.array([_jaccard(wanted.content, traits.subject(row)) for row in rows.tolist()], dtype=np.float32)
     return {
-        "is_question": traits.is_question[rows],
-        "dangling": traits.dangling[rows],
+        "is_question": traits.flag("is_question")[rows],
+        "dangling": traits.flag("dangling")[rows],
         "short": traits.short[rows],
-        "amount": traits.amount[rows] if wanted.amount else zeros,
-        "kind": np.maximum.reduce([zeros, *(traits.kinds[kind][rows] for kind in wanted.kinds)]),
-        "reason": traits.reason[rows] if wanted.reason else zeros,
+        "amount": traits.flag("amount")[rows] if wanted.amount else zeros,
+        "kind": np.maximum.reduce([zeros, *(traits.flag(kind)[rows] for kind in wanted.kinds)]),
+        "reason": traits.flag("reason")[rows] if wanted.reason else zeros,
         "named_first": named,
         "definition": defined,
         "opening": traits.opening[rows],

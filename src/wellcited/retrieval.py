@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wellcited.bundle import DENSE, LEXICAL, Build
+from wellcited.bundle import DENSE, LEXICAL, TRAITS, WORDS, Build
 from wellcited.conversation import leaning
 from wellcited.datatypes import Document, Hit, Passage, SentenceHit
 from wellcited.encoding import Encoder, Vectors
@@ -16,7 +16,7 @@ from wellcited.layout import Layout, layout
 from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
 from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex, terms
-from wellcited.search.spelling import Spelling
+from wellcited.search.spelling import Spelling, vocabulary
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]
@@ -92,7 +92,11 @@ class Retriever:
         dense: DenseIndex,
         lexical: LexicalIndex,
         encoder: Encoder,
+        traits: Flags | None = None,
+        words: Sequence[str] | None = None,
     ) -> None:
+        """`traits` and `words` are what index time has read off the sentences; without them it is read now."""
+        self.documents = tuple(documents)
         self.passages = tuple(passages)
         self.lexical = lexical
         self.encoder = encoder
@@ -103,10 +107,14 @@ class Retriever:
         self._section = self.layout.passage_section[owner]
         self._row_passage = np.concatenate([owner, owner, np.arange(len(self.passages))])
         opening = np.concatenate([[True], self._section[1:] != self._section[:-1]]) if len(owner) else np.zeros(0, bool)
-        self._traits = SentenceTraits.of(self.layout.sentences, [bool(flag) for flag in opening])
+        if traits is None:
+            traits = SentenceTraits.read(self.layout.sentences)
+        self._traits = SentenceTraits(self.layout.sentences, opening, traits)
         self._language = documents[0].language if documents else "en"
-        self._labels = [np.flatnonzero(self.layout.label_section == section) for section in range(self._sections)]
-        self._spelling = Spelling(self.layout.headed, lambda word: encoder.is_word(word))
+        by_section = np.argsort(self.layout.label_section, kind="stable")
+        ends = np.searchsorted(self.layout.label_section[by_section], np.arange(1, self._sections))
+        self._labels: list[Rows] = np.split(by_section, ends)
+        self._spelling = Spelling(vocabulary(self.layout.headed) if words is None else words, encoder.is_word)
         self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
 
     @classmethod
@@ -118,6 +126,8 @@ class Retriever:
             DenseIndex.open(build.folder / DENSE),
             LexicalIndex.open(build.folder / LEXICAL),
             encoder,
+            np.load(build.folder / TRAITS),
+            (build.folder / WORDS).read_text("utf-8").split(),
         )
 
     @property

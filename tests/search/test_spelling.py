@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wellcited.search import spelling
-from wellcited.search.spelling import Spelling
+from wellcited.search.spelling import Spelling, vocabulary
 
 ENGLISH = {"pressure", "stretch", "price", "presses", "muscles", "groin"}
 GUIDE = ["The iliopsoas is two muscles.", "Hold the pressure, then stretch the iliacus.", "Fascia has sensors."]
@@ -15,7 +15,7 @@ GUIDE = ["The iliopsoas is two muscles.", "Hold the pressure, then stretch the i
 
 @pytest.fixture
 def guide() -> Spelling:
-    return Spelling(GUIDE, ENGLISH.__contains__)
+    return Spelling(vocabulary(GUIDE), ENGLISH.__contains__)
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_words_short_ones_and_what_is_near_to_nothing_stay(guide: Spelling, text
 
 def test_a_vocabulary_of_many_guides_mends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spelling, "LARGEST", 2)
-    assert Spelling(GUIDE, ENGLISH.__contains__).mended("ilipsoas") == "ilipsoas"
+    assert Spelling(vocabulary(GUIDE), ENGLISH.__contains__).mended("ilipsoas") == "ilipsoas"
 
 
 @given(st.text())
 def test_any_text_is_read_and_all_but_its_words_stays(text: str) -> None:
-    mended = Spelling(GUIDE, ENGLISH.__contains__).mended(text)
+    mended = Spelling(vocabulary(GUIDE), ENGLISH.__contains__).mended(text)
     assert spelling._WORD.sub("", mended) == spelling._WORD.sub("", text)

@@ -31,8 +31,10 @@ def _stemmer(language: str) -> Stemmer.Stemmer:
 
 def words(text: str) -> list[str]:
     """Return the words of `text`, lower-case, without accents and apostrophes."""
-    plain = unicodedata.normalize("NFKD", text.lower().replace("'", "").replace("’", ""))
-    return _WORD.findall("".join(char for char in plain if not unicodedata.combining(char)))
+    plain = text.lower().replace("'", "").replace("’", "")
+    if not plain.isascii():  # what is has nothing to decompose
+        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
+    return _WORD.findall(plain)
 
 
 def terms(text: str, language: str = "en") -> list[str]:

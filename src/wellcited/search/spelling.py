@@ -17,15 +17,20 @@ LARGEST = 50_000
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+def vocabulary(texts: Iterable[str]) -> list[str]:
+    """Return the words of `texts` that a slip may be mended to, sorted; none of a corpus with too many."""
+    found = {word for text in texts for word in words(text) if len(word) >= SHORTEST - 1}
+    return sorted(found) if len(found) <= LARGEST else []
+
+
 class Spelling:
     """Mends words that neither the language nor the guide knows to the nearest word of the guide."""
 
-    def __init__(self, texts: Iterable[str], is_word: Callable[[str], bool]) -> None:
-        """`texts` are the guide's; `is_word` tells whether the language has a word, in lower case."""
+    def __init__(self, vocabulary: Iterable[str], is_word: Callable[[str], bool]) -> None:
+        """`vocabulary` is the guide's; `is_word` tells whether the language has a word, in lower case."""
         self._known: dict[str, list[str]] = {}
         self._is_word = is_word
-        vocabulary = {word for text in texts for word in words(text) if len(word) >= SHORTEST - 1}
-        for word in sorted(vocabulary if len(vocabulary) <= LARGEST else ()):
+        for word in sorted(vocabulary):
             self._known.setdefault(word[0], []).append(word)
 
     def mended(self, text: str) -> str:
