@@ -19,6 +19,8 @@ def main() -> None:
         print(f"wellcited: serving the index as it is: {missing.name} is not installed", file=sys.stderr)
     # A Hugging Face Space shows the server in a frame of its own page.
     frames = ("'self'", "https://huggingface.co") if "SPACE_ID" in os.environ else ("'self'",)
+    if "SPACE_ID" in os.environ and not settings.trusted_proxies:
+        settings = settings.model_copy(update={"trusted_proxies": 1})  # readers come through its proxy
     serve(settings=settings, frame_ancestors=frames)
 
 

@@ -21,7 +21,7 @@ from wellcited.cli import main
 from wellcited.datatypes import Answer, Citation, Document, Message, Receipt, Triage
 from wellcited.errors import CorpusError, IndexMissing
 from wellcited.history import Entry, Failure
-from wellcited.settings import Settings
+from wellcited.settings import Settings, load_settings
 from wellcited.updating import Changes, Difference, UpdateReport
 
 RECEIPT = Receipt(bundle_id="b1", rules_version="r1")
@@ -131,7 +131,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 def test_version_and_help_teach(run: Run) -> None:
     assert run("--version") == (0, f"wellcited {wellcited.__version__}\n", "")
-    for command in ("index", "builds", "rollback", "ask", "triage", "evaluate", "serve"):
+    for command in ("index", "builds", "rollback", "ask", "triage", "evaluate", "serve", "token", "mcp"):
         shown = run(command, "--help")
         assert shown.code == 0
         assert f"wellcited {command}" in shown.out.split("Example:")[1]
@@ -235,6 +235,8 @@ def test_an_unknown_setting_is_a_known_error(run: Run, monkeypatch: pytest.Monke
     [
         ("torch", "wellcited.updating", ["index"], "index"),
         ("gradio", "wellcited.web.app", ["serve"], "web"),
+        ("jwt", "wellcited.web.tokens", ["token", "https://a.example"], "web"),
+        ("mcp", "wellcited.web.mcp", ["mcp"], "mcp"),
     ],
 )
 def test_a_missing_extra_is_one_line(
@@ -488,3 +490,26 @@ def test_asking_loads_neither_torch_nor_the_chat_window(tmp_path: Path) -> None:
     assert done.stdout == "1 []\n", done.stderr
     assert done.stderr.startswith("wellcited: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_token_is_printed_alone_and_is_good_for_the_site_it_names(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wellcited.web.tokens import check
+
+    refused = run("token", "https://a.example")
+    assert (refused.code, refused.out) == (1, "")
+    assert "setting 'token_secret' is not set" in refused.err
+    monkeypatch.setenv("WELLCITED_TOKEN_SECRET", "0123456789abcdef0123456789abcdef")
+    made = run("token", "https://a.example")
+    assert (made.code, made.err) == (0, "")
+    check(f"Bearer {made.out.strip()}", "https://a.example", load_settings())
+    assert run("token", "a.example").code == 1
+
+
+def test_the_tool_of_an_assistant_is_served_from_the_index_that_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+    tool = SimpleNamespace(run=lambda assistant, settings: served.append((type(assistant), settings.index)))
+    monkeypatch.setitem(sys.modules, "wellcited.web.mcp", tool)
+    assert run("mcp", "--index", "built") == (0, "", "")
+    assert served == [(FakeAssistant, Path("built"))]

@@ -13,7 +13,10 @@ from conftest import GUIDE_VARIABLE, KETTLE, PROJECT, Built
 
 import wellcited
 
-NEVER_AT_ANSWER_TIME = {"torch", "transformers", "sentence_transformers", "gradio", "fastapi", "onnx", "onnxscript"}
+NEVER_AT_ANSWER_TIME = {
+    *("torch", "transformers", "sentence_transformers", "gradio", "fastapi", "onnx", "onnxscript"),
+    *("starlette", "structlog", "prometheus_client", "jwt", "mcp"),
+}
 HEAVY = NEVER_AT_ANSWER_TIME | {
     "onnxruntime",
     "tokenizers",

@@ -80,6 +80,20 @@ def test_an_unknown_name_in_the_file_is_answered_with_the_nearest_setting(folder
         ("ANSWER_SENTENCES", "0"),
         ("MAX_FILE_MB", "-1"),
         ("MAX_HISTORY_TURNS", "-1"),
+        ("TRUSTED_PROXIES", "11"),
+        ("RATE_PER_MINUTE", "-1"),
+        ("ANSWER_THREADS", "0"),
+        ("ANSWER_PATIENCE", "0"),
+        ("MAX_CONNECTIONS", "1"),
+        ("REQUEST_SECONDS", "0"),
+        ("TOKEN_MINUTES", "1441"),
+        ("TOKEN_SECRET", "short"),
+        ("METRICS_TOKEN", ""),
+        ("METRICS", "some"),
+        ("LOG_LEVEL", "loud"),
+        ("PUBLIC_URL", "guide.example"),
+        ("PUBLIC_URL", "https://*.guide.example"),
+        ("PUBLIC_URL", "https://guide.example/?x"),
     ],
 )
 def test_a_value_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -103,3 +117,17 @@ def test_a_file_that_does_not_parse_is_named(folder: Path, content: bytes) -> No
 def test_every_setting_is_documented() -> None:
     undocumented = [name for name, field in Settings.model_fields.items() if not field.description]
     assert undocumented == []
+
+
+def test_an_address_that_readers_open_may_have_a_path_and_ends_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLCITED_PUBLIC_URL", "https://guide.example/sub/")
+    assert load_settings().public_url == "https://guide.example/sub"
+
+
+def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WELLCITED_METRICS_TOKEN", "correct horse battery")
+    monkeypatch.setenv("WELLCITED_TOKEN_SECRET", "correct horse battery staple, long enough")
+    assert "horse" not in refusal()
+    monkeypatch.setenv("WELLCITED_METRICS_TOKEN", "another correct horse, and long enough")
+    settings = load_settings()
+    assert "horse" not in repr(settings) + settings.model_dump_json()

@@ -20,6 +20,7 @@ from wellcited.retrieval import Evidence, Retriever, blend, in_context, presenta
 from wellcited.safety import Guardrail
 from wellcited.settings import Settings, load_settings
 from wellcited.smalltalk import reply_to
+from wellcited.stages import stage
 
 NOT_COVERED = "The guide does not say."
 NEAREST_QUOTES = 3
@@ -108,7 +109,8 @@ class Assistant:
             return self._reply(question, asked, turns)
 
     def _reply(self, question: str, asked: str, turns: Sequence[Message]) -> Answer:
-        triage = self.guardrail.triage(asked, turns)  # before the limits: an emergency is never told to be brief
+        with stage("triage"):  # before the limits: an emergency is never told to be brief
+            triage = self.guardrail.triage(asked, turns)
         receipt = Receipt(bundle_id=self.bundle_id, rules_version=self.guardrail.rules_version)
         if triage.tier != "none":
             return Answer(kind="referral", text=triage.message, triage=triage, receipt=receipt)
@@ -120,7 +122,8 @@ class Assistant:
         return self._answer(read.written(self._retriever.mended), receipt)
 
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
-        whole, leaning, evidences = self._evidence(asked)
+        with stage("retrieve"):
+            whole, leaning, evidences = self._evidence(asked)
         rankings = [
             ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, len(evidence.rows)))
             for evidence in evidences

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,13 +24,73 @@ from wellcited.errors import SettingsError
 
 SETTINGS_FILE = "wellcited.toml"
 PREFIX = "WELLCITED_"
+_PORTS = {"http": 80, "https": 443}
+_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
+
+
+def check_origin(origin: str) -> str:
+    """Return an origin as browsers write it: `scheme://host[:port]` in small letters, the scheme's own port left out.
+
+    `*.` before a host of two or more labels stands for every subdomain, `*` alone for every site. Raises ValueError.
+    """
+    if origin == "*":
+        return origin
+    wanted = "write scheme and host alone, e.g. https://a.example or https://*.a.example"
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{origin!r} is not the address of a site; {wanted}") from None
+    if parts.scheme not in _PORTS or not parts.hostname or any(char.isspace() for char in origin):
+        raise ValueError(f"{origin!r} is not the address of a site; {wanted}")
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc or origin.endswith(("?", "#", ":")):
+        raise ValueError(f"{origin!r} holds more than scheme, host and port; {wanted}")
+    host = parts.hostname
+    bare = host.removeprefix("*.")
+    if ":" not in host and not _NAME.fullmatch(bare):
+        raise ValueError(f"{origin!r}: a host has letters, digits and hyphens (other scripts as xn--...); {wanted}")
+    if bare != host and "." not in bare:
+        raise ValueError(f"{origin!r} would allow everyone under .{bare}; {wanted}")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, _PORTS[parts.scheme]) else "")
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in origins and len(origins) > 1:
+        raise ValueError('"*" allows every site and stands alone; leave the others out, or leave it out')
+    return origins
+
+
+def _check_public_url(url: str) -> str:
+    if not url:
+        return url
+    parts = urlsplit(url)
+    check_origin(f"{parts.scheme}://{parts.netloc}")
+    if parts.query or parts.fragment or "*" in url:
+        raise ValueError(f"{url!r} is not an address that readers open; write e.g. https://guide.example")
+    return url.rstrip("/")
+
+
+def _check_secret(secret: SecretStr | None) -> SecretStr | None:
+    if secret is not None and len(secret.get_secret_value().encode()) < 32:
+        raise ValueError("is shorter than 32 bytes; make one with: openssl rand -hex 32")
+    return secret
+
+
+Origin = Annotated[str, AfterValidator(check_origin)]
+Secret = Annotated[SecretStr | None, AfterValidator(_check_secret)]
 
 
 class Settings(BaseSettings):
     """Everything a publisher can set; the docstring of a field is its documentation."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, toml_file=SETTINGS_FILE, frozen=True, extra="forbid", use_attribute_docstrings=True
+        env_prefix=PREFIX,
+        toml_file=SETTINGS_FILE,
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     corpus: Path = Path("corpus")
@@ -61,8 +123,44 @@ class Settings(BaseSettings):
     """The most sentences an answer quotes."""
     answer_chars: int = Field(default=600, ge=100)
     """The length, in characters, that the quotes of an answer stay within (the first is always shown)."""
-    allowed_origins: tuple[str, ...] = ()
-    """The sites that may show the chat in a frame, e.g. `["https://a.example"]`; only its own otherwise."""
+    allowed_origins: Annotated[tuple[Origin, ...], AfterValidator(_check_origins)] = ()
+    """The sites whose pages may ask and may show the chat in a frame, e.g. `["https://a.example"]`, with
+    `https://*.a.example` for every subdomain; `["*"]` is every site. Without any, only the server's own pages."""
+    public_url: Annotated[str, AfterValidator(_check_public_url)] = ""
+    """The address that readers open, e.g. `https://guide.example`, where a proxy stands before the server. Set, only
+    pages of this address count as the server's own."""
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    """How many proxies stand before the server, each adding to X-Forwarded-For; 0 does not believe that header."""
+    rate_per_minute: int = Field(default=60, ge=0, le=100_000)
+    """The most questions a minute from one client, an address or an IPv6 /64; 0 sets no limit."""
+    rate_per_minute_global: int = Field(default=3000, ge=0, le=10_000_000)
+    """The most questions a minute from all clients together; 0 sets no limit."""
+    answer_threads: int = Field(default=4, ge=1, le=64)
+    """How many questions are answered at once."""
+    answer_queue: int = Field(default=64, ge=0, le=10_000)
+    """How many more questions may wait; any beyond that are refused at once."""
+    answer_patience: float = Field(default=10.0, gt=0, le=120)
+    """How many seconds a question may wait for its turn before it is refused."""
+    max_connections: int = Field(default=500, ge=10, le=100_000)
+    """The most open connections, each open chat window being one; any beyond that are refused at once."""
+    request_seconds: float = Field(default=20.0, gt=0, le=600)
+    """How many seconds a client may take to send a request; then its connection is closed."""
+    stop_seconds: int = Field(default=10, ge=0, le=600)
+    """How many seconds a server that is told to stop leaves to the questions under way."""
+    token_secret: Secret = None
+    """The secret (32 bytes or more) that signs widget tokens. Set, `/api/ask` and `/mcp` demand one; unset, none."""
+    token_minutes: int = Field(default=15, ge=1, le=1440)
+    """The longest life of a widget token."""
+    mcp: bool = False
+    """Whether assistants may ask the guide over the Model Context Protocol, at `/mcp`; it needs the extra `mcp`."""
+    metrics: Literal["off", "local", "on"] = "local"
+    """Who may read `/metrics`: no one, this machine alone (and no one through a proxy), or everyone."""
+    metrics_token: Secret = None
+    """Where set, `/metrics` is told only to whoever sends this as a bearer token, wherever they are."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged: every answer and page from `info` on, files and health checks with `debug`."""
+    log_questions: bool = False
+    """Whether the log holds what readers ask: health data, in most places. Nothing else ever writes it down."""
     emergency_numbers: tuple[str, ...] = ("112", "911", "999")
     """The numbers that an emergency referral names."""
 
@@ -95,7 +193,10 @@ def load_settings(**overrides: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         hint = _nearest(name, known) if first["type"] == "extra_forbidden" else ""
         where = f"{SETTINGS_FILE} or {PREFIX}*"
-        raise SettingsError(f"setting {name!r}: {first['msg'].lower()}{hint} (in {where})") from error
+        why = first["msg"].removeprefix("Value error, ")
+        why = why[:1].lower() + why[1:]
+        # Without its cause: that one repeats what was set, and a secret may be among it.
+        raise SettingsError(f"setting {name!r}: {why}{hint} (in {where})") from None
     except SourceError as error:
         raise SettingsError(f"{error}; give a list as JSON, e.g. {PREFIX}EMERGENCY_NUMBERS='[\"112\"]'") from error
     except ValueError as error:

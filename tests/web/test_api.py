@@ -91,7 +91,7 @@ def test_unknown_addresses_and_methods_are_problems_too(client: TestClient) -> N
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
     wrong = client.get("/api/ask")
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
-    assert client.delete("/healthz").headers["allow"] == "GET"
+    assert client.delete("/healthz").headers["allow"] == "GET, HEAD"
 
 
 def test_the_server_is_alive_at_once_and_ready_after_a_first_answer(client: TestClient) -> None:
@@ -191,7 +191,8 @@ def test_the_api_is_documented_without_help_from_elsewhere(client: TestClient) -
         assert word in page
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {"/api/ask", "/healthz", "/readyz"}
-    assert set(paths["/api/ask"]["post"]["responses"]) == {"200", "413", "422", "500"}
+    asked = {"200", "401", "403", "413", "415", "422", "429", "500", "503"}
+    assert set(paths["/api/ask"]["post"]["responses"]) == asked
 
 
 def test_files_are_kept_by_browsers_as_long_as_they_do_not_change(client: TestClient) -> None:

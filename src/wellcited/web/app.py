@@ -7,25 +7,37 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 import gradio as gr
-import uvicorn
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 import wellcited
 from wellcited.errors import SettingsError
 from wellcited.settings import Settings, load_settings
-from wellcited.web.api import Answering, Readiness, add_problem_handlers, api_router
-from wellcited.web.boundary import BodyLimit, ChatDoor, SecurityHeaders
+from wellcited.web.api import Answering, Readiness, api_router
+from wellcited.web.boundary import BodyLimit, ChatDoor, Faults, Forwarded, HeadAsGet, SecurityHeaders
 from wellcited.web.chat import build_chat, chat_theme, chat_title, shell_html
+from wellcited.web.limits import RateLimit, Refusals, Turnstile
+from wellcited.web.logs import RequestLog, configure_logging
 from wellcited.web.markup import escape
+from wellcited.web.metrics import Metrics, metrics_router
+from wellcited.web.observed import Observed
+from wellcited.web.openapi import describe
+from wellcited.web.origins import Origins
+from wellcited.web.problems import add_problem_handlers, emergency_line
 from wellcited.web.reader import guide_router
 from wellcited.web.reference import reference_router
+from wellcited.web.serving import run
 from wellcited.web.static import asset_router, asset_url, frame
+from wellcited.web.tokens import TokenDoor
+
+if TYPE_CHECKING:
+    from wellcited.web.mcp import McpDoor
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +47,21 @@ WARM_UP = "What is this guide about?"
 def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequence[str] = ("'self'",)) -> FastAPI:
     """Return the whole server as one ASGI app; it is ready once a first answer has been given.
 
-    `frame_ancestors` are the sites, as a Content-Security-Policy names them, that may show it in a frame.
+    `frame_ancestors` are the sites, as a Content-Security-Policy names them, that may show it in a frame, besides those
+    of the settings.
     """
     readiness = Readiness()
+    metrics = Metrics()
+    observed = Observed(assistant, metrics, settings)
+    door = _mcp_door(observed, settings) if settings.mcp else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         warming = asyncio.create_task(_warm_up(assistant, readiness))
-        yield
+        async with AsyncExitStack() as stack:
+            if door is not None:
+                await stack.enter_async_context(door.running())
+            yield
         warming.cancel()
 
     app = FastAPI(
@@ -53,15 +72,31 @@ def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequen
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.include_router(api_router(assistant, settings, readiness))
+    app.include_router(api_router(observed, settings, readiness))
     app.include_router(guide_router(lambda: assistant.documents))
     app.include_router(reference_router(app))
     app.include_router(asset_router())
-    add_problem_handlers(app)
-    _mount_chat(app, assistant, settings)
-    app.add_middleware(BodyLimit)
+    app.include_router(metrics_router(metrics, settings))
+    if door is not None:
+        app.router.routes.append(Route("/mcp", door))
+    add_problem_handlers(app, settings)
+    describe(app, settings)
+    metrics.watch_bundle(lambda: assistant.bundle_id, lambda: readiness.ready, settings.index)
+    _mount_chat(app, observed, settings)
+    # From the inside out: the last one added is the first to see a request.
+    refusals = Refusals(settings, metrics)
+    app.add_middleware(Turnstile, settings=settings, refusals=refusals)
+    app.add_middleware(BodyLimit, settings=settings, metrics=metrics)
+    app.add_middleware(TokenDoor, settings=settings, metrics=metrics)
+    app.add_middleware(RateLimit, settings=settings, refusals=refusals)
+    app.add_middleware(Faults, settings=settings)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(SecurityHeaders, frame_ancestors=frame_ancestors)
+    app.add_middleware(Origins, settings=settings, metrics=metrics)
+    ancestors = tuple(dict.fromkeys((*frame_ancestors, *settings.allowed_origins)))
+    app.add_middleware(SecurityHeaders, frame_ancestors=ancestors, public_url=settings.public_url)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RequestLog, settings=settings, metrics=metrics)
+    app.add_middleware(Forwarded, settings=settings)
     return app
 
 
@@ -77,10 +112,10 @@ def serve(
 
         assistant = Assistant.open(settings.index, settings)
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
-        app = create_app(assistant, settings, (*frame_ancestors, *settings.allowed_origins))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        configure_logging(settings)
+        app = create_app(assistant, settings, frame_ancestors)
         print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
-        server.run(sockets=[listener])
+        run(app, settings, listener)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -94,9 +129,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
     own_routes = list(app.routes)
+    chat = build_chat(assistant, settings)
     gr.mount_gradio_app(
         app,
-        build_chat(assistant, settings),
+        chat,
         path="/",
         theme=chat_theme(),
         footer_links=[],
@@ -119,7 +155,13 @@ def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
         icon=asset_url("icon.svg"),
     )
     early = f'<div id="wellcited-early">{shell_html(assistant, settings)}</div>'
-    mount.app = ChatDoor(mount.app, own_routes, head, early)
+    mount.app = ChatDoor(mount.app, own_routes, head, early, set(chat.blocks), emergency_line(settings))
+
+
+def _mcp_door(assistant: Answering, settings: Settings) -> McpDoor:
+    from wellcited.web.mcp import McpDoor  # an extra of its own, and off by default
+
+    return McpDoor(assistant, settings)
 
 
 async def _warm_up(assistant: Answering, readiness: Readiness) -> None:

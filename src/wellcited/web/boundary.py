@@ -1,16 +1,25 @@
-"""What may come in and go out: body size, security headers, and the few doors of Gradio that the chat uses."""
+"""What may come in and go out: body size, security headers, faults, and the few doors of Gradio that the chat uses."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wellcited.web.api import problem
+from wellcited.settings import Settings
+from wellcited.web.metrics import Metrics
+from wellcited.web.origins import is_embedded
+from wellcited.web.problems import FAULT, emergency_line, local_path, problem
+
+log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 256 * 1024
 _DOORS = re.compile(
@@ -22,7 +31,11 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Permitted-Cross-Domain-Policies": "none",
 }
+STOPPING = "The server is being stopped, and there is no answer. Please ask again in a moment."
+_A_YEAR = "max-age=31536000"
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; script-src 'self'"
@@ -32,9 +45,11 @@ _POLICY = (
 class BodyLimit:
     """Refuse a body of more than `limit` bytes with 413, whether or not it announces its size."""
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, limit: int = MAX_BODY_BYTES) -> None:
         self.app = app
         self.limit = limit
+        self.metrics = metrics
+        self.call = emergency_line(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
@@ -52,7 +67,9 @@ class BodyLimit:
             more = message.get("more_body", False)
             too_large = len(body) > self.limit
         if too_large:
-            await problem(413, f"The body is larger than {self.limit // 1024} kB.")(scope, receive, send)
+            self.metrics.refused("size")
+            detail = f"The body is larger than {self.limit // 1024} kB, and was not read. Ask more briefly. {self.call}"
+            await problem(413, detail)(scope, receive, send)
             return
         sent = False
 
@@ -69,14 +86,19 @@ class BodyLimit:
 class SecurityHeaders:
     """Add the security headers to every response; only pages of `frame_ancestors` may show the window in a frame."""
 
-    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ("'self'",)) -> None:
+    def __init__(self, app: ASGIApp, frame_ancestors: Sequence[str] = ("'self'",), public_url: str = "") -> None:
         self.app = app
         self.ancestors = f"; frame-ancestors {' '.join(frame_ancestors)}"
+        self.encrypted = public_url.startswith("https:")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if is_embedded(local_path(scope)):
+                    headers.setdefault("Cross-Origin-Resource-Policy", "cross-origin")
+                if self.encrypted or scope["scheme"] == "https":
+                    headers.setdefault("Strict-Transport-Security", _A_YEAR)
                 for name, value in {**_HEADERS, "Content-Security-Policy": _POLICY}.items():
                     headers.setdefault(name, value)
                 headers["Content-Security-Policy"] += self.ancestors
@@ -85,30 +107,100 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+class HeadAsGet:
+    """Answer HEAD wherever GET is answered: with the same headers, and no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        scope["method"] = "GET"  # in place: what is outside of here reads the route from this scope
+        await self.app(scope, receive, without_body)
+
+
+class Forwarded:
+    """Believe the trusted proxies when they say that the reader came over TLS."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.trusted = settings.trusted_proxies > 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.trusted and scope["type"] == "http":
+            told = dict(scope["headers"]).get(b"x-forwarded-proto", b"").rpartition(b",")[2].strip()
+            if told in (b"http", b"https"):
+                scope["scheme"] = told.decode()
+        await self.app(scope, receive, send)
+
+
+class Faults:
+    """Turn what nobody caught into a 500 that says whom to call, inside of the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.call = emergency_line(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except asyncio.CancelledError:  # the server stops, and its time to stop is over
+            if scope["type"] == "http" and not started:
+                await problem(503, f"{STOPPING} {self.call}", headers={"Retry-After": "10"})(scope, receive, send)
+            raise
+        except Exception:
+            if scope["type"] != "http" or started:  # too late to say anything: the connection breaks off
+                raise
+            log.exception("a request failed")
+            await problem(500, f"{FAULT} {self.call}")(scope, receive, send)
+
+
 class ChatDoor:
     """Gradio behind a door: only what the chat needs gets in, and its page is completed on the way out.
 
     The page gets `head` (style sheets and script) and `body` (the window itself, so that it is there before
-    Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own.
+    Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own. Of what Gradio can be
+    made to call, only the function `ask` of the components in `asks` is, and without a session: it keeps none.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], head: str, body: str) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[BaseRoute], head: str, body: str, asks: Container[object], call: str
+    ) -> None:
         self.app = app
+        self.asks = asks
+        self.call = call
         self.routes = routes
         self.head = head
         self.body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
+        if scope["type"] != "http":  # a websocket, which nothing here speaks
+            await send({"type": "websocket.close", "code": 1000})
             return
-        path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+        path = local_path(scope)
         if not _DOORS.fullmatch(path):
             await self._refuse(scope, receive, send)
         elif path == "/":
             await self._page(scope, receive, send)
         elif path.startswith("/assets/"):
             await self.app(scope, receive, _kept(send))
+        elif scope["method"] == "POST" and path.startswith("/gradio_api/component_server"):
+            await self._ask(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -120,6 +212,27 @@ class ChatDoor:
                 await route.handle(scope, receive, send)
                 return
         await problem(404, "There is nothing at this address.")(scope, receive, send)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            asked = await Request(scope, receive).json()
+        except (ValueError, RecursionError):
+            asked = None
+        known = isinstance(asked, dict) and asked.get("fn_name") == "ask" and type(asked.get("component_id")) is int
+        if not known or asked["component_id"] not in self.asks:
+            detail = f"This is no question of the chat window; POST /api/ask takes any. {self.call}"
+            await problem(422, detail)(scope, receive, send)
+            return
+        # Gradio would keep ten thousand sessions; one is enough for a window that keeps nothing here.
+        passed = {name: asked.get(name) for name in ("data", "component_id", "fn_name")} | {"session_hash": "window"}
+        body = json.dumps(passed).encode()
+        headers = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"content-type")]
+        headers += [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
+
+        async def replaced() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app({**scope, "headers": headers}, replaced, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message | None = None

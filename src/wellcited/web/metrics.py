@@ -1,0 +1,149 @@
+"""What the operator's Prometheus reads at /metrics: counts and times, and nothing that a reader wrote."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.exceptions import HTTPException
+
+from wellcited.settings import Settings
+
+STAGES = ("wait", "triage", "retrieve", "compose", "total")
+REASONS = ("client_rate", "global_rate", "queue", "origin", "token", "size")
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+
+
+class Metrics:
+    """The figures of one server; every label has a small, known set of values."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began is no figure of ours
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "wellcited_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "wellcited_request_seconds", "Time to answer a request.", ("route",), buckets=_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.answers = Counter("wellcited_answers", "Answers given.", ("kind", "tier"), registry=self.registry)
+        self.failures = Counter(
+            "wellcited_failures", "Questions that an error left unanswered.", registry=self.registry
+        )
+        self.stages = Histogram(
+            "wellcited_answer_seconds", "Time of each stage of an answer.", ("stage",), buckets=_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self.refusals = Counter("wellcited_refused", "Requests refused, and why.", ("reason",), registry=self.registry)
+        for name in STAGES:
+            self.stages.labels(name)
+        for reason in REASONS:
+            self.refusals.labels(reason)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    def stage(self, name: str, seconds: float) -> None:
+        """Note how long a stage of an answer took."""
+        self.stages.labels(name if name in STAGES else "other").observe(seconds)
+
+    def refused(self, reason: str) -> None:
+        """Count a request that was not taken on."""
+        self.refusals.labels(reason).inc()
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that was answered; a method of the client's own making is one among others."""
+        method = method if method in METHODS else "other"
+        self.requests.labels(route, method, str(status)).inc()
+        self.request_seconds.labels(route).observe(seconds)
+
+    def watch_load(self, load: Callable[[], tuple[int, int]]) -> None:
+        """Tell how many questions `load` says are being answered, and how many wait."""
+        self.registry.register(_Load(load))
+
+    def watch_bundle(self, bundle_id: Callable[[], str], ready: Callable[[], bool], index: Path) -> None:
+        """Tell which build answers, how old it is, and whether it has given a first answer."""
+        self.registry.register(_Bundle(bundle_id, ready, index))
+
+
+class _Load(Collector):
+    def __init__(self, load: Callable[[], tuple[int, int]]) -> None:
+        self.load = load
+
+    def collect(self) -> Iterator[Metric]:
+        answering, waiting = self.load()
+        yield GaugeMetricFamily("wellcited_answering", "Questions being answered.", value=answering)
+        yield GaugeMetricFamily("wellcited_waiting", "Questions waiting for their turn.", value=waiting)
+
+
+class _Bundle(Collector):
+    """Asked for at every reading: a build may be exchanged while the server runs."""
+
+    def __init__(self, bundle_id: Callable[[], str], ready: Callable[[], bool], index: Path) -> None:
+        self.bundle_id, self.ready, self.index = bundle_id, ready, index
+
+    def collect(self) -> Iterator[Metric]:
+        found = self.bundle_id()
+        yield InfoMetricFamily("wellcited_bundle", "The build that answers.", value={"bundle_id": found})
+        try:
+            built = (self.index / "builds" / found / "manifest.json").stat().st_mtime
+        except OSError:  # removed since, or never on this disk
+            pass
+        else:
+            yield GaugeMetricFamily(
+                "wellcited_bundle_age_seconds", "Since the build was made.", value=max(0.0, time.time() - built)
+            )
+        yield GaugeMetricFamily("wellcited_ready", "1 once a first answer was given.", value=int(self.ready()))
+
+
+def metrics_router(metrics: Metrics, settings: Settings) -> APIRouter:
+    """Serve `/metrics` to whom the settings name; to others it is not there."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/metrics")
+    def read(request: Request) -> Response:
+        if not may_read(request, settings):
+            raise HTTPException(404)
+        return Response(
+            generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+        )
+
+    return router
+
+
+def may_read(request: Request, settings: Settings) -> bool:
+    """Tell whether the settings let this client read the metrics."""
+    if settings.metrics == "off":
+        return False
+    if settings.metrics_token is not None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        wanted = settings.metrics_token.get_secret_value()
+        return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), wanted.encode())
+    return settings.metrics == "on" or _is_local(request)
+
+
+def _is_local(request: Request) -> bool:
+    """Tell whether the client is on this machine, and is no proxy that stands for others."""
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
