@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -90,7 +91,8 @@ def cite(quotes: Iterable[Quote], documents: Mapping[str, Document], first_numbe
                 quote=text,
                 start=start,
                 end=end,
-                url=passage_url(document.id, start, end, text),
+                url=_section_url(document, start) or passage_url(document.id, start, end, text),
+                page=bisect_right(document.pages, start) or None,
             )
         )
     return tuple(citations)
@@ -119,6 +121,14 @@ def passage_url(document_id: str, start: int, end: int, text: str) -> str:
         first, last = terms[:FRAGMENT_WORDS], terms[-FRAGMENT_WORDS:]
         fragment = f"{_encoded(' '.join(first))},{_encoded(' '.join(last))}"
     return f"/guide/{quote(document_id, safe='')}?start={start}&end={end}#cite:~:text={fragment}"
+
+
+def _section_url(document: Document, start: int) -> str | None:
+    """Return the publisher's own address of the section that `start` stands in."""
+    for block in reversed(document.blocks[: bisect_right(document.blocks, start, key=lambda block: block.start)]):
+        if block.kind == "heading":
+            return block.url
+    return None
 
 
 def _encoded(words: str) -> str:
