@@ -15,6 +15,7 @@ import pytest
 
 import wellcited
 from wellcited.cli import main
+from wellcited.corpus.reading import Skipped
 from wellcited.datatypes import Answer, Citation, Document, Message, Receipt, Triage
 from wellcited.errors import IndexMissing
 from wellcited.settings import Settings
@@ -255,8 +256,40 @@ def test_a_missing_module_of_wellcited_itself_is_not_hushed_up(run: Run, monkeyp
 
 
 class Report(SimpleNamespace):
+    skipped: tuple[Skipped, ...] = ()
+
     def model_dump_json(self, indent: int) -> str:
         return json.dumps(vars(self), indent=indent)
+
+
+def test_a_quote_from_a_paged_file_says_its_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = REPLIES["How long?"]
+    citations = tuple(citation.model_copy(update={"page": 3}) for citation in answer.citations)
+    monkeypatch.setitem(REPLIES, "How long?", answer.model_copy(update={"citations": citations}))
+    assert "[1] The guide › How › Pressing [x] › page 3" in run("ask", "How long?").out
+
+
+def test_index_names_what_it_skipped_on_standard_error_and_strict_fails(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "guide.md").write_text("# Pens\n\nA pen writes.\n", "utf-8")
+    (tmp_path / "broken.pdf").write_bytes(b"x")
+
+    def build_index(corpus: Path, index: Path, settings: Settings, progress: Callable[[str, int, int], None]) -> Report:
+        from wellcited.corpus.reading import read_corpus
+
+        read = read_corpus(corpus, strict=settings.strict)
+        counts = {"documents": 1, "passages": 1, "sentences": 1, "embedded": 1}
+        return Report(**counts, build_id="b1", seconds=1.0, index=str(index), reused=False, skipped=read.skipped)
+
+    monkeypatch.setitem(sys.modules, "wellcited.indexing", SimpleNamespace(build_index=build_index))
+    shown = run("index", "--corpus", str(tmp_path))
+    assert shown.code == 0
+    assert shown.err.startswith("skipped broken.pdf: is damaged or no PDF")
+    assert len(shown.err.splitlines()) == 1
+    refused = run("index", "--corpus", str(tmp_path), "--strict")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.startswith(f"wellcited: {tmp_path / 'broken.pdf'}: is damaged or no PDF")
 
 
 @pytest.mark.parametrize("reused", [True, False])

