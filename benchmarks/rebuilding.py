@@ -352,7 +352,7 @@ def open_large(arguments: argparse.Namespace, folder: Path) -> None:
     little = folder / "little-index"
     build_index(write_corpus(folder / "little", 10), little, Settings())
     started = time.perf_counter()
-    documents = list(read_corpus(corpus))
+    documents = list(read_corpus(corpus).documents)
     passages = [passage for document in documents for passage in split(document)]
     rows = layout(documents, passages)
     print(f"{len(passages):,} passages, {len(rows.texts):,} vectors, read in {time.perf_counter() - started:.0f} s")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 INDEX = HERE.parent / "index"
-SCRIPTS = [["start.py"], ["latency.py", "--index", str(INDEX)], ["answers.py"]]
+SCRIPTS = [["reading.py"], ["start.py"], ["latency.py", "--index", str(INDEX)], ["answers.py"]]
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from wellcited.answering import (
     quote_digest,
     ranked_quotes,
 )
-from wellcited.datatypes import Answer, Citation, Document, Hit, Passage, Receipt, SentenceHit, Triage
+from wellcited.datatypes import Answer, Block, Citation, Document, Hit, Passage, Receipt, SentenceHit, Triage
 
 TEXT = "".join(f"Sentence {number:02d} is here.\n" for number in range(40))
 WIDTH = len("Sentence 00 is here.")
@@ -204,3 +204,27 @@ def test_values_do_not_change_once_built() -> None:
     with pytest.raises(ValidationError):
         CITATIONS[0].quote = "other words"  # type: ignore[misc]
     assert isinstance(CITATIONS[0], Citation)
+
+
+def cited(at: int, **facts: Any) -> Citation:
+    document = Document(id="pens", title="Pens", text=TEXT, **{"blocks": (), **facts})
+    (citation,) = cite([sentence(at, 1.0)], {"pens": document})
+    return citation
+
+
+def test_a_citation_says_the_page_that_its_quote_starts_on() -> None:
+    starts = (0, 5 * (WIDTH + 1), 5 * (WIDTH + 1), 9 * (WIDTH + 1))  # the second page is empty
+    assert [cited(at, pages=starts).page for at in (0, 4, 5, 8, 9, 39)] == [1, 1, 3, 3, 4, 4]
+    assert cited(0).page is None
+
+
+def test_a_citation_links_to_the_address_of_its_section_and_of_no_other() -> None:
+    blocks = []
+    for at, url in ((0, None), (10, "https://x.example/faq#a"), (20, None)):
+        start = at * (WIDTH + 1)
+        blocks.append(Block(kind="heading", start=start, end=start + WIDTH, level=2, url=url))
+        blocks.append(Block(kind="paragraph", start=start + WIDTH + 1, end=(at + 10) * (WIDTH + 1) - 1))
+    urls = [cited(at, blocks=tuple(blocks)).url for at in (5, 11, 19, 21)]
+    assert urls[1:3] == ["https://x.example/faq#a"] * 2
+    assert urls[0].startswith("/guide/pens?start=")
+    assert urls[3].startswith("/guide/pens?start=")

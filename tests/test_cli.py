@@ -18,6 +18,7 @@ from conftest import Built
 import wellcited
 from wellcited import history, updating, watching
 from wellcited.cli import main
+from wellcited.corpus.reading import Skipped
 from wellcited.datatypes import Answer, Citation, Document, Message, Receipt, Triage
 from wellcited.errors import CorpusError, IndexMissing
 from wellcited.history import Entry, Failure
@@ -261,6 +262,13 @@ def test_a_missing_module_of_wellcited_itself_is_not_hushed_up(run: Run, monkeyp
         run("serve")
 
 
+def test_a_quote_from_a_paged_file_says_its_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = REPLIES["How long?"]
+    citations = tuple(citation.model_copy(update={"page": 3}) for citation in answer.citations)
+    monkeypatch.setitem(REPLIES, "How long?", answer.model_copy(update={"citations": citations}))
+    assert "[1] The guide › How › Pressing [x] › page 3" in run("ask", "How long?").out
+
+
 COUNTS = {"documents": 1, "passages": 2, "sentences": 3, "embedded": 4, "seconds": 1.25}
 CHANGED = UpdateReport(
     **COUNTS,  # type: ignore[arg-type]
@@ -328,6 +336,20 @@ def test_index_builds_what_the_options_name_and_tells_what_changed(
         'built is live (build b1). Try: wellcited ask "..."',
     ]
     assert run("index").out == "Nothing has changed: built is up to date (build b1).\n"
+
+
+def test_index_names_what_it_skipped_on_standard_error_and_takes_strict(
+    run: Run, updates: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skipped = (Skipped(path="broken.pdf", reason="is damaged or no PDF"),)
+    monkeypatch.setattr(updating, "update_index", lambda *_, **__: CHANGED.model_copy(update={"skipped": skipped}))
+    shown = run("index")
+    assert (shown.code, shown.err) == (0, "skipped broken.pdf: is damaged or no PDF\n")
+    strict: list[bool] = []
+    monkeypatch.setattr(updating, "update_index", lambda settings, *_, **__: strict.append(settings.strict) or CHANGED)
+    run("index")
+    run("index", "--strict")
+    assert strict == [False, True]
 
 
 def test_the_report_of_index_is_one_json_object(run: Run, updates: list[dict[str, Any]]) -> None:

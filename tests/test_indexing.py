@@ -201,7 +201,7 @@ def test_of_the_encoders_of_the_builds_that_are_kept_none_is_exported_again(
 
 
 def test_any_change_of_a_document_changes_the_source(built: Built) -> None:
-    documents = read_corpus(built.corpus)
+    documents = read_corpus(built.corpus).documents
     changed = [
         documents[::-1],
         documents[:1],
@@ -297,3 +297,12 @@ def test_a_rebuild_takes_the_encoder_over_by_sharing_its_file(tiny: Built, proje
     assert project.build.manifest.files["encoder/model.onnx"] == tiny.build.manifest.files["encoder/model.onnx"]
     assert project.report.documents == 1
     assert not project.report.reused
+
+
+def test_a_file_that_cannot_be_read_is_reported_and_the_rest_is_indexed(built: Built) -> None:
+    (built.corpus / "broken.md").write_bytes(b"\0")
+    report = build_index(built.corpus, built.index, Settings(model="words"))
+    assert [skipped.path for skipped in report.skipped] == ["broken.md"]
+    assert report.documents == 2
+    with pytest.raises(CorpusError, match=r"broken\.md: is not text but binary data"):
+        build_index(built.corpus, built.index, Settings(model="words", strict=True))

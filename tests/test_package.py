@@ -13,7 +13,8 @@ from conftest import GUIDE_VARIABLE, KETTLE, PROJECT, Built
 
 import wellcited
 
-NEVER_AT_ANSWER_TIME = {
+READERS = {"charset_normalizer", "justext", "lxml", "pathspec", "pypdfium2", "trafilatura"}
+NEVER_AT_ANSWER_TIME = READERS | {
     *("torch", "transformers", "sentence_transformers", "gradio", "fastapi", "onnx", "onnxscript"),
     *("starlette", "structlog", "prometheus_client", "jwt", "mcp"),
 }

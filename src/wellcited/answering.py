@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -92,7 +93,8 @@ def cite(quotes: Iterable[Quote], documents: Mapping[str, Document], first_numbe
                 quote=text,
                 start=start,
                 end=end,
-                url=passage_url(document.id, start, end, text),
+                url=_section_url(document, start) or passage_url(document.id, start, end, text),
+                page=bisect_right(document.pages, start) or None,
             )
         )
     return tuple(citations)
@@ -128,6 +130,14 @@ def passage_url(document_id: str, start: int, end: int, text: str) -> str:
 def quote_digest(text: str) -> str:
     """Return the first characters of the sha256 of a quote, as its address carries them."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:QUOTE_DIGEST]
+
+
+def _section_url(document: Document, start: int) -> str | None:
+    """Return the publisher's own address of the section that `start` stands in."""
+    for block in reversed(document.blocks[: bisect_right(document.blocks, start, key=lambda block: block.start)]):
+        if block.kind == "heading":
+            return block.url
+    return None
 
 
 def _encoded(words: str) -> str:

@@ -33,7 +33,8 @@ class Block(Value):
     """One block of a document, `document.text[start:end]`, in reading order and never overlapping.
 
     `level` is the heading level (1..6) of a heading, the nesting depth (1..) of a list item, else 0.
-    `ordered` tells a numbered list item from a bulleted one.
+    `ordered` tells a numbered list item from a bulleted one. `url`, of a heading alone, is where the publisher shows
+    its section: a citation from there links to it.
     """
 
     kind: BlockKind
@@ -42,6 +43,7 @@ class Block(Value):
     level: int = 0
     ordered: bool = False
     marks: tuple[Mark, ...] = ()
+    url: str | None = None
 
 
 class CuratedQuestion(Value):
@@ -55,7 +57,8 @@ class Document(Value):
     """One guide as plain text, with the structure needed to show it as a page.
 
     `text` is what every offset in wellcited counts in (Python characters): for a plain-text file the file
-    itself, for a marked-up file its words without the markup.
+    itself, for a marked-up file its words without the markup. `pages` are the offsets where the pages of a paged file
+    (PDF) start, the first page first; empty for a file without pages.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Document(Value):
     source: str | None = None
     questions: tuple[CuratedQuestion, ...] = ()
     path: str = ""
+    pages: tuple[int, ...] = ()
 
 
 class Span(Value):
@@ -117,7 +121,11 @@ class Hit(Value):
 
 
 class Citation(Value):
-    """An exact quote: `quote == document.text[start:end]`, with the page that shows it in context."""
+    """An exact quote: `quote == document.text[start:end]`, with the address that shows it in context.
+
+    `url` is the page of this server, or of the publisher where the section has an address of its own (a FAQ file).
+    `page`, counted from 1, is where the quote starts in a paged file, None in any other.
+    """
 
     number: int
     passage_id: str
@@ -128,6 +136,7 @@ class Citation(Value):
     start: int
     end: int
     url: str
+    page: int | None = None
 
 
 class Triage(Value):

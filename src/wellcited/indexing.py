@@ -11,7 +11,8 @@ import numpy as np
 
 from wellcited import bundle, history
 from wellcited.bundle import Build, Counts, ModelInfo
-from wellcited.corpus.reading import read_corpus
+from wellcited.corpus.bounded import Limits
+from wellcited.corpus.reading import Corpus, Skipped, read_corpus
 from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Passage, Value
 from wellcited.encoding import QueryEncoder, Vectors
@@ -45,6 +46,7 @@ class BuildReport(Value):
     seconds: float
     reused: bool
     live: bool = True
+    skipped: tuple[Skipped, ...] = ()
 
 
 def build_index(
@@ -80,6 +82,17 @@ def build_index(
     if not dry_run:
         history.clear_failure(work.index)
     return report
+
+
+def corpus_of(folder: str | Path, settings: Settings) -> Corpus:
+    """Return the guides of `folder`, read within the limits of `settings`. Raises CorpusError."""
+    limits = Limits(
+        seconds=settings.max_read_seconds,
+        memory_mb=settings.max_read_mb,
+        unpacked_mb=settings.max_unpacked_mb,
+        pages=settings.max_pages,
+    )
+    return read_corpus(folder, settings.max_file_mb, strict=settings.strict, limits=limits)
 
 
 def source_digest(documents: list[Document], settings: Settings, model: ModelInfo | None) -> str:
@@ -131,7 +144,8 @@ class _Work:
     def _read(self) -> None:
         self.tell("reading", 0, 1)
         settings = self.settings
-        self.documents = read_corpus(self.corpus, settings.max_file_mb)
+        read = corpus_of(self.corpus, settings)
+        self.documents, self.skipped = list(read.documents), read.skipped
         self.passages = [passage for document in self.documents for passage in split(document, settings.passage_chars)]
         self.model = identify(settings.model, settings.query_prefix, settings.passage_prefix)
         self.source = source_digest(self.documents, settings, self.model)
@@ -217,6 +231,7 @@ class _Work:
             seconds=time.perf_counter() - self.started,
             reused=reused,
             live=bundle.current_id(self.index) == build.manifest.id,
+            skipped=self.skipped,
         )
 
 

@@ -106,7 +106,17 @@ class Settings(BaseSettings):
     passage_chars: int = Field(default=700, ge=100, le=5000)
     """The length, in characters, that a passage aims not to pass; a longer paragraph is split between sentences."""
     max_file_mb: float = Field(default=20.0, gt=0)
-    """A corpus file larger than this many megabytes is refused."""
+    """A corpus file larger than this many megabytes is skipped."""
+    max_read_seconds: float = Field(default=120.0, gt=0)
+    """A web page, Word file or PDF that takes longer than this to read is skipped."""
+    max_read_mb: float = Field(default=2000.0, ge=500)
+    """A web page, Word file or PDF that takes more megabytes of memory than this to read is skipped."""
+    max_unpacked_mb: float = Field(default=200.0, gt=0)
+    """A Word file that is larger than this many megabytes unpacked is skipped."""
+    max_pages: int = Field(default=1000, ge=1)
+    """A PDF with more pages than this is skipped."""
+    strict: bool = False
+    """Whether a corpus file that cannot be read fails the build, rather than being skipped and named."""
     keep_builds: int = Field(default=3, ge=1, le=100)
     """How many builds of the index are kept, the live one among them, to go back to."""
     host: str = "127.0.0.1"

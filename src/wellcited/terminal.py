@@ -83,8 +83,11 @@ def show(answer: Answer, console: Console) -> None:
     def number(quote: Citation) -> tuple[str, str]:
         return f"[{quote.number}]", "bold cyan"
 
+    def paged(place: str, quote: Citation) -> str:
+        return place if quote.page is None else f"{place} › page {quote.page}"
+
     def section(quote: Citation) -> str:
-        return " › ".join(heading for heading in quote.headings if heading != quote.title) or quote.title
+        return paged(" › ".join(heading for heading in quote.headings if heading != quote.title) or quote.title, quote)
 
     if answer.kind == "referral":
         title = TITLES[answer.triage.tier]
@@ -105,7 +108,8 @@ def show(answer: Answer, console: Console) -> None:
         say(("Sources", "bold"))
         places: dict[str, list[Citation]] = {}
         for quote in answer.citations:
-            places.setdefault(" › ".join(dict.fromkeys((quote.title, *quote.headings))), []).append(quote)
+            place = paged(" › ".join(dict.fromkeys((quote.title, *quote.headings))), quote)
+            places.setdefault(place, []).append(quote)
         for place, quotes in places.items():
             say(*(part for quote in quotes for part in (number(quote), " ")), (place, "dim"), indent=2)
     else:

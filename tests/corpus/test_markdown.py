@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 
-from wellcited.corpus.markdown import GAP, parse_markdown
+from wellcited.corpus.markdown import parse_markdown
+from wellcited.corpus.parsed import GAP
 from wellcited.datatypes import Block
 
 from .exactness import check_blocks, check_split, lengths, quick, texts

@@ -37,12 +37,12 @@ It dries.
 @pytest.fixture
 def guide(tmp_path: Path) -> Document:
     (tmp_path / "pens.md").write_text(PENS, "utf-8")
-    return read_corpus(tmp_path)[0]
+    return read_corpus(tmp_path).documents[0]
 
 
 def parse(source: str, guide: Document) -> list[tuple[str, str]]:
     """The path of headings, joined, and the question."""
-    return [(" > ".join(q.headings), q.text) for q in parse_questions(source, guide, Path("pens.questions.md"))]
+    return [(" > ".join(q.headings), q.text) for q in parse_questions(source, guide)]
 
 
 def test_each_question_belongs_to_the_section_under_whose_heading_it_stands(guide: Document) -> None:
@@ -69,20 +69,16 @@ def test_of_two_sections_of_one_name_the_next_in_order_is_meant(guide: Document)
 def test_an_unknown_heading_is_answered_with_the_nearest_one(guide: Document) -> None:
     with pytest.raises(CorpusError) as caught:
         parse("## Nips\n\n- What?\n", guide)
-    assert str(caught.value) == (
-        "pens.questions.md: the guide has no heading 'Nips'; the nearest is 'Nibs'; use the guide's own headings"
-    )
+    assert str(caught.value) == ("the guide has no heading 'Nips'; the nearest is 'Nibs'; use the guide's own headings")
 
 
 def test_a_heading_that_is_near_to_none_is_refused_all_the_same(guide: Document) -> None:
-    with pytest.raises(CorpusError, match=r"^pens\.questions\.md: the guide has no heading 'ZZZ'; use the guide's own"):
+    with pytest.raises(CorpusError, match=r"^the guide has no heading 'ZZZ'; use the guide's own"):
         parse("## ZZZ\n\n- What?\n", guide)
 
 
 def test_a_question_before_the_first_heading_is_refused(guide: Document) -> None:
-    with pytest.raises(
-        CorpusError, match=r"^pens\.questions\.md: 'What\?' stands before the first heading; put it under"
-    ):
+    with pytest.raises(CorpusError, match=r"^'What\?' stands before the first heading; put it under"):
         parse("- What?\n\n## Nibs\n", guide)
 
 
@@ -100,15 +96,18 @@ def test_the_questions_beside_a_guide_are_read_with_it(tmp_path: Path, name: str
         "Pens\n===\n\nA pen writes.\n" if name.endswith("md") else "Pens\nA pen writes.\n", "utf-8"
     )
     (tmp_path / "pens.questions.md").write_text("# Pens\n\n- What for?\n", "utf-8")
-    (document,) = read_corpus(tmp_path)
+    (document,) = read_corpus(tmp_path).documents
     assert document.questions == (CuratedQuestion(headings=("Pens",), text="What for?"),)
 
 
 def test_a_questions_file_is_refused_like_a_guide_when_it_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "pens.md").write_text(PENS, "utf-8")
-    (tmp_path / "pens.questions.md").write_bytes(b"\xff\xfe")
+    (tmp_path / "pens.questions.md").write_bytes(b"caf\xe9")
+    corpus = read_corpus(tmp_path)
+    assert corpus.documents[0].questions == ()
+    assert [skipped.path for skipped in corpus.skipped] == ["pens.questions.md"]
     with pytest.raises(CorpusError, match=r"pens\.questions\.md: is not UTF-8"):
-        read_corpus(tmp_path)
+        read_corpus(tmp_path, strict=True)
 
 
 def test_the_name_tells_questions_from_guides() -> None:

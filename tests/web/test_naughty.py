@@ -227,7 +227,7 @@ def test_a_corpus_of_naughty_strings_is_read_and_shown_as_text(tmp_path: Path) -
     (tmp_path / "plain.txt").write_text("A plain guide\n\n" + "\n\n".join(f"{line}." for line in lines), "utf-8")
     links = "\n\n".join(f"[words](<{link.strip()}>)" for link in LINKS if "\n" not in link and "<" not in link)
     (tmp_path / "links.md").write_text(f"# Links\n\nWords.\n\n{links}\n", "utf-8")
-    for document in read_corpus(tmp_path):
+    for document in read_corpus(tmp_path).documents:
         found = Counted(guide_page(document))
         assert set(found.elements) - {"a declaration"} <= GUIDE_ELEMENTS
         assert not [name for name in found.attributes if name.split()[1].startswith("on")]

@@ -156,6 +156,16 @@ def test_where_there_are_several_guides_each_source_names_its_own() -> None:
     assert "<span>The hip guide</span>" not in html_of(ANSWER)
 
 
+def test_a_quote_from_a_paged_file_says_its_page_wherever_it_is_named() -> None:
+    paged = ANSWER.model_copy(
+        update={"citations": tuple(one.model_copy(update={"page": 3}) for one in ANSWER.citations), "further": ()}
+    )
+    html = html_of(paged)
+    assert "<span>page 3</span>" in html
+    assert 'aria-label="Passage 1: How long to press, page 3"' in html
+    assert "page 3" not in html_of(ANSWER)
+
+
 def test_a_copied_answer_carries_its_sources() -> None:
     text = copy_text(ANSWER)
     assert text.startswith(ANSWER.text + "\n\nSources\n[1] The hip guide")

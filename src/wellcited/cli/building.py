@@ -25,6 +25,9 @@ def index(
     questions: Annotated[
         Path | None, typer.Option(help="More questions to compare: one a line, text or JSON.", metavar="FILE")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where a file cannot be read, rather than skip and name it.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would change, and change nothing.")] = False,
     fail_on_loss: Annotated[
         bool, typer.Option("--fail-on-loss", help="Keep the live index where an answer would be lost; exit with 1.")
@@ -48,7 +51,7 @@ def index(
     from wellcited.settings import load_settings
     from wellcited.updating import read_questions
 
-    settings = load_settings(corpus=corpus, index=index)
+    settings = load_settings(corpus=corpus, index=index, strict=strict or None)
     more = read_questions(questions) if questions else ()
 
     def build() -> None:
@@ -136,6 +139,8 @@ def _build(settings: Settings, questions: tuple[str, ...], dry_run: bool, fail_o
                 tell(stage, done, total)
 
         report = update_index(settings, questions, dry_run=dry_run, fail_on_loss=fail_on_loss, progress=told)
+    for skipped in report.skipped:
+        typer.echo(f"skipped {skipped.path}: {skipped.reason}", err=True)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:

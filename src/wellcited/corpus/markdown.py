@@ -10,10 +10,8 @@ from html.parser import HTMLParser
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from wellcited.corpus.parsed import BlockWriter
 from wellcited.datatypes import Block, BlockKind, Mark, MarkKind
-
-GAP = "\n\n"
-"""What stands between two blocks of the text."""
 
 _TAG = re.compile(r"</?(?P<name>[A-Za-z][A-Za-z0-9-]*)")
 _MARKS: dict[str, MarkKind] = {"strong": "strong", "em": "emphasis", "link": "link"}
@@ -31,9 +29,7 @@ def parse_markdown(source: str) -> tuple[str, tuple[Block, ...]]:
 
 @dataclass
 class _Writer:
-    pieces: list[str] = field(default_factory=list)
-    length: int = 0
-    blocks: list[Block] = field(default_factory=list)
+    writer: BlockWriter = field(default_factory=BlockWriter)
     lists: list[bool] = field(default_factory=list)
     fresh_item: bool = False
     row: list[str] | None = None
@@ -72,7 +68,7 @@ class _Writer:
                     self._inline("item", token, level=len(self.lists), ordered=self.lists[-1])
                 case "inline":
                     self._inline("paragraph", token)
-        return "".join(self.pieces), tuple(self.blocks)
+        return self.writer.finish()
 
     def _inline(self, kind: BlockKind, token: Token, level: int = 0, ordered: bool = False) -> None:
         text, marks = _Inline().write(token.children or [])
@@ -81,19 +77,8 @@ class _Writer:
     def _block(
         self, kind: BlockKind, text: str, marks: Sequence[Mark] = (), level: int = 0, ordered: bool = False
     ) -> None:
-        if not text.strip():
-            return
-        self.fresh_item = False
-        if self.pieces:
-            self.pieces.append(GAP)
-            self.length += len(GAP)
-        start = self.length
-        self.pieces.append(text)
-        self.length += len(text)
-        moved = tuple(mark.model_copy(update={"start": mark.start + start, "end": mark.end + start}) for mark in marks)
-        self.blocks.append(
-            Block(kind=kind, start=start, end=self.length, level=level, ordered=ordered, marks=moved),
-        )
+        if self.writer.add(kind, text, marks, level, ordered):
+            self.fresh_item = False
 
 
 @dataclass

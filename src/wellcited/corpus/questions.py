@@ -23,7 +23,7 @@ def questions_path(guide: Path) -> Path:
     return guide.with_name(guide.stem + SUFFIX)
 
 
-def parse_questions(source: str, document: Document, path: Path) -> tuple[CuratedQuestion, ...]:
+def parse_questions(source: str, document: Document) -> tuple[CuratedQuestion, ...]:
     """Return the questions of `source`, each under the section of `document` that its heading names.
 
     Of several sections with one heading, the next in order is meant. Raises CorpusError for a heading that the guide
@@ -38,20 +38,20 @@ def parse_questions(source: str, document: Document, path: Path) -> tuple[Curate
     for block in blocks:
         words = heading_text(listed, block)
         if block.kind == "heading":
-            position = _section(words, paths, position + 1, path)
+            position = _section(words, paths, position + 1)
             headings = paths[position]
         elif block.kind == "item":
             if not headings:
-                raise CorpusError(f"{path}: {words!r} stands before the first heading; put it under one of the guide's")
+                raise CorpusError(f"{words!r} stands before the first heading; put it under one of the guide's")
             questions.append(CuratedQuestion(headings=headings, text=words))
     return tuple(questions)
 
 
-def _section(heading: str, paths: list[tuple[str, ...]], start: int, path: Path) -> int:
+def _section(heading: str, paths: list[tuple[str, ...]], start: int) -> int:
     order: list[int] = [*range(start, len(paths)), *range(start)]
     for index in order:
         if paths[index] and paths[index][-1].casefold() == heading.casefold():
             return index
     close = difflib.get_close_matches(heading, [names[-1] for names in paths if names], n=1, cutoff=0.3)
     hint = f"; the nearest is {close[0]!r}" if close else ""
-    raise CorpusError(f"{path}: the guide has no heading {heading!r}{hint}; use the guide's own headings")
+    raise CorpusError(f"the guide has no heading {heading!r}{hint}; use the guide's own headings")

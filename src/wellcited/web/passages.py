@@ -26,7 +26,7 @@ def passage_html(citation: Citation, documents: Mapping[str, Document]) -> str:
             if blocks
         )
     headings = "".join(f"<li>{escape(heading)}</li>" for heading in path(citation))
-    of = _short_title(citation)
+    of = _short_title(citation) if citation.page is None else f"{_short_title(citation)}, page {citation.page}"
     if document is not None and document.updated:
         of += f", updated {document.updated.day} {document.updated:%B %Y}"
     return (
@@ -44,13 +44,15 @@ def path(citation: Citation) -> tuple[str, ...]:
 
 
 def where(citation: Citation) -> str:
-    """Return the heading that the quote stands under."""
-    return (path(citation) or (citation.title,))[-1]
+    """Return the heading that the quote stands under, and the page of a paged file."""
+    heading = (path(citation) or (citation.title,))[-1]
+    return heading if citation.page is None else f"{heading}, page {citation.page}"
 
 
 def trail_html(citation: Citation, with_title: bool) -> str:
     """Return the last two headings above the quote; before them the guide's title, where there are several guides."""
     parts = [*([_short_title(citation)] if with_title else []), *path(citation)[-2:]] or [_short_title(citation)]
+    parts += [] if citation.page is None else [f"page {citation.page}"]
     return '<span class="sep"> › </span>'.join(f"<span>{escape(part)}</span>" for part in parts)
 
 
