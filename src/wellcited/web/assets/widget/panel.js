@@ -1,6 +1,7 @@
-/* The chat of the wellcited widget: fetched by widget.js when a reader opens it, and handed over in an event.
-   What a server, a page or a reader writes becomes text nodes, never markup; addresses are http(s) or they are no links.
-   The server fills in WORDS. Nothing is minified: this is what runs. */
+/*! The chat of wellcited's widget. The source, with its comments: src/wellcited/web/assets/widget */
+/* Fetched by widget.js when a reader opens it, and handed over in an event. What a server, a page or a reader writes
+   becomes text nodes, never markup; addresses are http(s) or they are no links. Nothing is minified; the server fills in
+   WORDS and leaves out the lines that are comments. */
 (() => {
   "use strict";
   const WORDS = /* WORDS */ {};
@@ -13,6 +14,7 @@
 .root[data-dark] { --paper: #141816; --soft: #a7b0aa; --line: #303835; --edge: #7d8882; --wash: #222b28; --asked: #29332f; --red: #ffb4ab; --red-wash: #2c1b19; --red-fill: #c9392f; --amber: #f1c581; --amber-wash: #2a2214; --blue: #a3c8ec; --blue-wash: #19242e; }
 .frame, .frame *, .frame *::before, .frame *::after { box-sizing: border-box; }
 .frame { display: flex; flex-direction: column; margin: 0; padding: 0; border: 1px solid var(--line); background: var(--wellcited-background, var(--paper)); color: var(--wellcited-text, var(--ink)); text-align: start; overflow: hidden; overflow-wrap: anywhere; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
+.frame:focus-visible { outline-offset: -2px; }
 .frame:not([open]):not(.inline) { display: none; }
 .frame:not(.inline) { position: fixed; inset: auto; bottom: var(--wellcited-offset-y, 1.25em); inset-inline-end: var(--wellcited-offset-x, 1.25em); width: min(var(--wellcited-width, 25em), 100vw - 2em); max-width: none; height: min(var(--wellcited-height, 40em), 100vh - 2.5em); max-height: none; border-radius: var(--wellcited-radius, 1.1em); box-shadow: 0 .2em .6em #0000001f, 0 1em 3em #0000003d; animation: arrive .16s ease-out; }
 .left .frame:not(.inline) { right: auto; left: var(--wellcited-offset-x, 1.25em); }
@@ -133,7 +135,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
     const { root, inline } = chat;
     const KEY = `wellcited ${host}`;
     const words = () => WORDS[chat.language];
-    const narrowly = matchMedia("(prefers-reduced-motion: reduce)");
+    const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
     let about = {}; // what the server says of its guide
     let turns = []; // [{question, answer}], sent along as the history
@@ -204,7 +206,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
     fetch(`${host}widget.json`, { credentials: "omit" })
       .then((response) => response.json())
       .then((told) => {
-        about = told;
+        about = told ?? {};
         update();
       })
       .catch(() => {}); // the chat works without
@@ -253,8 +255,8 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
 
     function open(focus) {
       if (inline) {
-        frame.scrollIntoView({ block: "nearest", behavior: narrowly.matches ? "auto" : "smooth" });
-        if (focus) field.focus({ preventScroll: true });
+        frame.scrollIntoView({ block: "nearest", behavior: calm.matches ? "auto" : "smooth" });
+        if (focus) rest();
         return;
       }
       if (!isOpen) {
@@ -265,8 +267,12 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
         lay();
         chat.emit("open");
       }
-      // On a phone the question would call up the keyboard, which hides what there is to read.
-      if (focus) (narrow.matches ? frame : field).focus({ preventScroll: true });
+      if (focus) rest();
+    }
+
+    /* Give the focus a place. On a phone the field would call up the keyboard, which hides what there is to read. */
+    function rest() {
+      (narrow.matches ? talk : field).focus({ preventScroll: true });
     }
 
     /* A sheet over the whole of a small screen is modal; beside a page's text on a large one it is not. */
@@ -293,7 +299,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
 
     function close() {
       if (!isOpen) return;
-      const inside = chat.shadowRoot.activeElement !== null || document.activeElement === chat;
+      const inside = chat.shadowRoot.activeElement !== null;
       isOpen = false;
       stop();
       frame.close();
@@ -342,7 +348,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
         mine.turn.append(problem(trouble, mine));
         if (!field.value) field.value = question;
         fit();
-        chat.emit("error", { status: trouble.status, detail: trouble.detail ?? trouble.said });
+        chat.emit("error", { status: trouble.status, detail: trouble.detail || trouble.said });
       }
       show(mine.turn);
       return answer;
@@ -373,7 +379,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       throw Object.assign(new Error(said), {
         status,
         said,
-        detail: status < 500 && status !== 429 ? text(body?.detail) : "",
+        detail: text(body?.errors?.[0]) || text(body?.detail),
         wait: status === 429 || status === 503 ? seconds(response.headers.get("Retry-After") ?? body?.retry_after) : 0,
       });
     }
@@ -416,6 +422,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
     }
 
     function restart() {
+      const inside = chat.shadowRoot.activeElement !== null;
       stop();
       turns = [];
       store();
@@ -426,7 +433,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       field.value = "";
       fit();
       talk.scrollTop = 0;
-      if (chat.shadowRoot.activeElement !== null || isOpen) field.focus({ preventScroll: true });
+      if (inside) rest();
     }
 
     function addQuestion(question) {
@@ -543,7 +550,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       const items = asked.map((question) => {
         const item = button("ask suggestion", "", () => {
           ask(question);
-          if (!narrow.matches) field.focus({ preventScroll: true }); // the button may be gone
+          rest(); // the button may be gone
         });
         item.dir = "auto";
         item.textContent = question;
@@ -587,17 +594,18 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
     }
 
     /* What went wrong, whom to call all the same, and a way to ask again. */
-    function problem({ said, detail, wait = 0 }, { turn, question }) {
+    function problem({ status: code, said, detail, wait = 0 }, { turn, question }) {
       const say = words();
       const retry = button("button retry", "", () => {
         if (ticket || retry.getAttribute("aria-disabled")) return;
         turn.remove();
         ask(question);
-        field.focus({ preventScroll: true }); // the button that had the focus is gone
+        rest(); // the button is gone
       });
       retry.textContent = say.retry;
       const box = make("div", { class: "reply problem", part: "error" }, make("h3", { class: "unseen" }, say.said), make("p", {}, said));
-      if (detail) box.append(make("p", { class: "detail", dir: "auto", lang: "en" }, detail));
+      // What a reader can mend is told; the rest is for whoever runs the site.
+      if (detail && [413, 422].includes(code)) box.append(make("p", { class: "detail", dir: "auto", lang: "en" }, detail));
       if (wait > 0) {
         box.append(make("p", { class: "detail" }, say.wait.replace("{s}", wait)));
         retry.setAttribute("aria-disabled", "true");
@@ -636,7 +644,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       const box = talk.scrollHeight > talk.clientHeight ? talk : frame;
       const top = turn.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
       const tall = turn.offsetHeight + 40 > box.clientHeight;
-      box.scrollTo({ top: tall ? top - 12 : box.scrollHeight, behavior: narrowly.matches ? "auto" : "smooth" });
+      box.scrollTo({ top: tall ? top - 12 : box.scrollHeight, behavior: calm.matches ? "auto" : "smooth" });
     }
 
     function tell(line) {

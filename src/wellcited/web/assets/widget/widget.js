@@ -1,5 +1,7 @@
-/* wellcited's button, or <wellcited-chat> in a page's text. The chat, panel.js, is loaded when it is opened.
-   Nothing is minified; the server fills in SERVED. See docs/embedding.md. */
+/*! wellcited's widget. The source, with its comments: src/wellcited/web/assets/widget; its manual: docs/embedding.md */
+/* A button on the page, or a <wellcited-chat> in its text, where readers ask the guide. A page loads this file alone; the
+   chat itself (panel.js) comes when a reader opens it. Nothing is minified; the server fills in SERVED and leaves out
+   the lines that are comments. At most 5 kB of gzip: what only an open chat needs stands in panel.js. */
 (() => {
   "use strict";
   const SERVED = /* SERVED */ {};
@@ -12,7 +14,7 @@
   const narrow = matchMedia("(max-width: 34em), (max-height: 26em)");
   const night = matchMedia("(prefers-color-scheme: dark)");
 
-  /* Strings become text, never markup. */
+  /* An element; strings become text, never markup. */
   function make(tag, attributes, ...children) {
     const node = document.createElement(tag);
     for (const name in attributes) if (attributes[name] != null) node.setAttribute(name, attributes[name]);
@@ -34,7 +36,7 @@
   const calls = (words) =>
     make("span", { class: "calls", part: "emergency" }, words, ...SERVED.numbers.flatMap((number) => [" ", call(number)]));
 
-  /* `style-src 'none'` lets such a sheet pass; old browsers get a <style>. */
+  /* A style sheet that `style-src 'none'` lets pass; browsers without such sheets get a <style>. */
   function style(shadow, text) {
     try {
       const sheet = new CSSStyleSheet();
@@ -45,7 +47,8 @@
     }
   }
 
-  /* The script hands the chat's builder over in an event: no global name. */
+  /* Load a script that hands the chat's builder over in an event, so that it needs no global name. For a page that
+     requires Trusted Types, the policy "wellcited" must be allowed. */
   let policy;
   function script(src, integrity) {
     const node = make("script", { crossorigin: "anonymous", integrity });
@@ -62,7 +65,8 @@
   let building;
   const builder = () =>
     (building ??= script(host + SERVED.panel, SERVED.integrity)
-      // The server was renewed since; but a page that pins this file wants no other.
+      // The server was renewed since this page was loaded, and has another chat now. A page that pins this file by its
+      // digest wants no other.
       .catch((error) => (own.integrity ? Promise.reject(error) : script(`${host}widget/panel.js`)))
       .catch((error) => {
         building = null;
@@ -70,7 +74,7 @@
       }));
 
   const CSS_TEXT = `
-/* These important rules beat those of the page: it cannot hide the widget. */
+/* Among important rules those in here win over those of the page, so that no page can hide or bend the widget. */
 :host { all: initial !important; display: block !important; }
 :host([launcher]) { position: fixed !important; z-index: var(--wellcited-z-index, 2147483647) !important; }
 .root { all: initial; display: block; font: 1em/1.5 var(--wellcited-font, system-ui, sans-serif); color-scheme: light; --surface: #fff; --ink: #1f2421; color: var(--ink); }
@@ -101,13 +105,14 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
 
     connectedCallback() {
       if (this.root) return; // moved within the page
-      // An empty title: no tooltip over the text.
+      // The empty title keeps the element's own from covering the text as a tooltip.
       const root = (this.root = make("div", { part: "root", title: "" }));
       this.shadowRoot.append(root);
-      // No shortcut of the page ("/" for its search) fires while somebody types here.
+      // The page's shortcuts ("/" for its search) must not fire while somebody types here.
+      root.addEventListener("keydown", (event) => event.key === "Escape" && this.failed?.remove());
       for (const type of ["keydown", "keypress", "keyup"]) root.addEventListener(type, (event) => event.stopPropagation());
       night.addEventListener("change", () => this.update());
-      this.launcher = make("button", { type: "button", part: "launcher" }, icon(QUOTES), make("span"));
+      this.launcher = make("button", { type: "button", part: "launcher", "aria-haspopup": "dialog" }, icon(QUOTES), make("span"));
       this.launcher.onclick = () => this.open();
       this.inline = !this.hasAttribute("launcher");
       if (this.inline) {
@@ -117,7 +122,7 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
         new IntersectionObserver(seen, { rootMargin: "300px" }).observe(this.place);
       } else root.append(this.launcher);
       this.update();
-      // Opened by the page, it takes neither the focus nor the whole screen.
+      // A chat that the page opens takes neither the focus nor, on a phone, the whole screen.
       if (this.flag("open") && !this.inline && !narrow.matches) this.open(false);
       else this.removeAttribute("open");
     }
@@ -125,21 +130,23 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
     attributeChangedCallback(name, before, now) {
       if (!this.root || before === now) return;
       if (name !== "open") this.update();
-      else if (this.flag(name) !== this.isOpen) this.isOpen ? this.close() : this.open(false);
+      else if (!this.inline && this.flag(name, now) !== this.isOpen) this.isOpen ? this.close() : this.open(false);
     }
 
+    /* What the element says, or else the script's data-*. */
     option(name) {
       return this.getAttribute(name) ?? own.dataset[name];
     }
 
-    flag(name) {
-      return !/^(false|no|off|0)$/i.test(this.option(name) ?? "no");
+    flag(name, value = this.option(name)) {
+      return !/^(false|no|off|0)$/i.test(value ?? "no");
     }
 
     get isOpen() {
       return !!this.panel?.isOpen;
     }
 
+    /* Show what the attributes say now. */
     update() {
       const { root, launcher } = this;
       const tongue = (this.option("lang") ?? this.closest("[lang]")?.lang ?? page.lang).slice(0, 2).toLowerCase();
@@ -148,12 +155,12 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
       this.dark = theme === "dark" || (theme !== "light" && night.matches);
       root.toggleAttribute("data-dark", this.dark);
       root.className = `root ${/(left|right)$/.exec(this.option("position"))?.[0] ?? ""}`;
-      // A canvas knows every way to write a colour.
+      // A canvas reads every way to write an sRGB colour, and ignores what is none.
       const paint = document.createElement("canvas").getContext("2d");
       const usual = (paint.fillStyle = this.dark ? "#8ad0c1" : "#17594f");
       paint.fillStyle = this.option("accent") ?? getComputedStyle(this).getPropertyValue("--wellcited-accent");
       this.fill = /^#/.test(paint.fillStyle) ? paint.fillStyle : usual;
-      // WCAG's relative luminance, nearly: black or white on it is 4.5:1 or better.
+      // The relative luminance of WCAG 2.2, nearly (2.2 for its curve): black or white on it has 4.5:1 or better.
       const light = [0.2126, 0.7152, 0.0722].reduce((sum, part, at) => sum + part * (parseInt(this.fill.slice(2 * at + 1, 2 * at + 3), 16) / 255) ** 2.2, 0);
       root.style.setProperty("--fill", this.fill);
       root.style.setProperty("--on-fill", light > 0.18 ? "#000" : "#fff");
@@ -176,6 +183,7 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
         const [, unloaded, help] = SERVED.words[this.language];
         this.failed = make("p", { class: `failed ${this.inline ? "" : "corner"}`, part: "notice", role: "alert" }, unloaded, make("br"), calls(help));
         launcher.hidden = false;
+        this.failed.onclick = () => this.failed.remove();
         launcher.before(this.failed);
         this.emit("error", { status: 0, detail: unloaded });
       }
@@ -199,7 +207,7 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
       this.panel?.restart();
     }
 
-    /* The promise holds the answer, or null. */
+    /* Open the chat and ask; the promise holds the answer, or null where there is none. */
     async ask(question) {
       await this.open();
       return this.panel?.ask(String(question)) ?? null;
@@ -212,9 +220,10 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
     document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", done) : done(),
   ).then(() => {
     if (own.dataset.launcher === "off" || document.querySelector(TAG)) return;
-    // Beside <body>: no `:last-child` rule, transform or new content of the page touches it there.
+    // Beside <body>, not in it: no `:last-child` rule, transform or new content of the page touches it there.
     page.append((only = make(TAG, { launcher: "" })));
   });
+  // The script's data-* and the page's language may change while the page is open.
   const watch = new MutationObserver(() => document.querySelectorAll(TAG).forEach((chat) => chat.update()));
   watch.observe(page, { attributeFilter: ["lang"] });
   watch.observe(own, { attributes: true });
