@@ -110,8 +110,8 @@ def site() -> Iterator[Site]:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        html, headers = made.pages.get(scope["path"], ("", {}))
-        await HTMLResponse(html, headers=headers, status_code=200 if html else 404)(scope, receive, send)
+        html, headers = made.pages.get(scope["path"], (" ", {}))  # a browser asks for /favicon.ico once, too
+        await HTMLResponse(html, headers=headers)(scope, receive, send)
 
     with running(app) as url:
         made.url = url
@@ -229,7 +229,7 @@ def visit(browser: Browser, site: Site, served: Served) -> Iterator[Go]:
         page.set_default_timeout(8_000)
         made = Visit(page, context, [], [])
         visits.append((made, expected))
-        context.on("request", made.requests.append)
+        context.on("request", lambda request: made.requests.append(request))
         page.on("pageerror", lambda error: made.complaints.append(str(error)))
         page.on(
             "console",

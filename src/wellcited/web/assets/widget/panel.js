@@ -95,7 +95,7 @@ summary .number + .number { margin-inline-start: -.25em; }
 .numbers small { font-size: .75em; font-weight: 500; }
 
 .status { display: flex; align-items: center; gap: .6em; min-height: 1.5em; margin-top: .8em; color: var(--soft); font-size: .92em; }
-.status:empty { display: none; }
+.status:empty { min-height: 0; margin: 0; }
 .dots { display: flex; gap: .25em; }
 .dots i { width: .4em; height: .4em; border-radius: 50%; background: currentColor; animation: dot 1s infinite alternate; }
 .dots i:nth-child(2) { animation-delay: .2s; }
