@@ -23,7 +23,9 @@ from wellcited.web.app import create_app
 
 from ..fakes import FakeAssistant
 
-TEXT = "<h1>Physio practice</h1>" + "<p>The hip flexors lift the thigh, and rest when you lie flat on your back.</p>" * 3
+TEXT = (
+    "<h1>Physio practice</h1>" + "<p>The hip flexors lift the thigh, and rest when you lie flat on your back.</p>" * 3
+)
 # Set off by a payload that runs: as a function, a handler or a value. Nothing that is only shown can set it.
 CANARY = """
 window.ran = [];

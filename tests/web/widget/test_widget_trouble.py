@@ -92,7 +92,14 @@ def test_a_rate_limit_says_when_and_holds_the_button_until_then(visit: Go) -> No
 
 @pytest.mark.parametrize(
     ("after", "said"),
-    [("1", "in 1 s."), ("0", "in 1 s."), ("99999", "in 3600 s."), ("soon", ""), ("", ""), ("Thu, 01 Jan 1970 00:00:00 GMT", "in 1 s.")],
+    [
+        ("1", "in 1 s."),
+        ("0", "in 1 s."),
+        ("99999", "in 3600 s."),
+        ("soon", ""),
+        ("", ""),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", "in 1 s."),
+    ],
 )
 def test_an_odd_retry_after_does_no_harm(visit: Go, after: str, said: str) -> None:
     there = visit(expected=NOT_LOADED)

@@ -15,9 +15,9 @@
   const night = matchMedia("(prefers-color-scheme: dark)");
 
   /* An element; strings become text, never markup. */
-  function make(tag, attributes, ...children) {
+  function make(tag, attributes = {}, ...children) {
     const node = document.createElement(tag);
-    for (const name in attributes) if (attributes[name] != null) node.setAttribute(name, attributes[name]);
+    for (const [name, value] of Object.entries(attributes)) if (value != null) node.setAttribute(name, value);
     node.append(...children);
     return node;
   }
