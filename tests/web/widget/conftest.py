@@ -18,10 +18,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.fakes import FakeAssistant
 from wellcited.settings import Settings
 from wellcited.web.app import create_app
-
-from ..fakes import FakeAssistant
 
 TEXT = (
     "<h1>Physio practice</h1>" + "<p>The hip flexors lift the thigh, and rest when you lie flat on your back.</p>" * 3

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from web.fakes import ANSWER, EMERGENCY, FOLLOW_UP, HOLD, MOTTO, ONCE, PROFESSIONAL, URGENT
 from wellcited.datatypes import Message
 
-from ..fakes import ANSWER, EMERGENCY, FOLLOW_UP, HOLD, MOTTO, ONCE, PROFESSIONAL, URGENT
 from .conftest import TEXT, Go, Served, Site
 
 pytestmark = pytest.mark.browser
@@ -156,6 +156,10 @@ def test_numbers_stand_where_the_answer_has_them_and_every_citation_has_one(visi
     said = there.ask("press").locator(".said")
     expect(said).to_have_text(f"{HOLD.quote}1 And [7] more.2")
     assert [link.inner_text() for link in said.locator("a.number").all()] == ["1", "2"]
+    answer["text"] = HOLD.quote
+    there.answer_with(200, answer)
+    said = there.ask("press").locator(".said")
+    expect(said).to_have_text(f"{HOLD.quote}12")
 
 
 def test_a_publishers_own_page_is_where_a_number_leads_if_the_server_names_it(visit: Go, served: Served) -> None:
@@ -300,7 +304,9 @@ def test_the_sheet_stays_above_the_keyboard_of_a_phone(visit: Go) -> None:
     there.page.evaluate(
         """() => {
           const fake = { height: 400, offsetTop: 60, scale: 1 };
-          for (const name in fake) Object.defineProperty(visualViewport, name, { get: () => fake[name], configurable: true });
+          for (const name in fake) {
+            Object.defineProperty(visualViewport, name, { get: () => fake[name], configurable: true });
+          }
           visualViewport.dispatchEvent(new Event("resize"));
         }"""
     )

@@ -13,12 +13,11 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
+from web.fakes import FakeAssistant
 from wellcited.settings import Settings
 from wellcited.web.app import create_app
 from wellcited.web.static import read_asset
 from wellcited.web.widget import LANGUAGES, build_widget, widget_router
-
-from ..fakes import FakeAssistant
 
 CLOSED = 5_000  # bytes of gzip
 WHOLE = 20_000

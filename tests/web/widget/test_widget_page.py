@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from ..fakes import HOLD
+from web.fakes import HOLD
+
 from .conftest import TEXT, Go, Served, Visit
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from ..fakes import ANSWER, HOLD, FakeAssistant
+from web.fakes import ANSWER, HOLD, FakeAssistant
+
 from .conftest import Go, Served, Visit, answering
 
 pytestmark = pytest.mark.browser

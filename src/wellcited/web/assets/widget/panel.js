@@ -331,10 +331,13 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       ];
       chat.emit("ask", { question });
       let answer = null;
+      let shown = null;
       let trouble = null;
       try {
         answer = await post(question, mine.abort.signal);
+        shown = reply(answer);
       } catch (error) {
+        answer = null;
         trouble = error.said ? error : { status: 0, said: mine.abort.signal.aborted ? words().late : words().gone };
       }
       if (ticket !== mine) return null; // closed or begun anew meanwhile
@@ -342,7 +345,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       if (answer) {
         turns.push({ question, answer });
         store();
-        mine.turn.append(reply(answer));
+        mine.turn.append(shown);
         chat.emit("answer", { question, answer });
       } else {
         mine.turn.append(problem(trouble, mine));
@@ -480,7 +483,8 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       /* A number stays on the line of the word before it; a very long word may still be broken. */
       const number = (found, parts) => {
         shown.add(found.number);
-        const last = /\S{1,24}$/.exec(parts.at(-1))?.[0] ?? "";
+        const before = parts.at(-1);
+        const last = (typeof before === "string" && /\S{1,24}$/.exec(before)?.[0]) || "";
         if (last) parts.push(parts.pop().slice(0, -last.length));
         parts.push(make("span", { class: "keep" }, last, numbered(found)));
       };
@@ -682,10 +686,10 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       try {
         const kept = chat.flag("remember") ? JSON.parse(sessionStorage.getItem(KEY)) : [];
         turns = list(kept, ({ question, answer }) => typeof question === "string" && isAnswer(answer));
+        for (const { question, answer } of turns) addQuestion(question).append(reply(answer));
       } catch {
-        turns = [];
+        restart(); // what was kept is broken
       }
-      for (const { question, answer } of turns) addQuestion(question).append(reply(answer));
     }
 
     /* ---- addresses ---- */
