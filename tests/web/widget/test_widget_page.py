@@ -18,10 +18,12 @@ GLOBALS = "Object.getOwnPropertyNames(window).sort()"
 # What a page's own rules could do to what stands in it: all of it, with and without !important.
 HOSTILE = """
 *:not(html) { all: unset !important; display: block !important; color: red !important; font: 40px fantasy !important;
-    visibility: hidden !important; opacity: .1 !important; transform: rotate(9deg) !important; position: static !important }
+    visibility: hidden !important; opacity: .1 !important; transform: rotate(9deg) !important;
+    position: static !important }
 div, button, dialog, form, textarea, section, wellcited-chat { display: none !important; width: 1px !important }
 html > :last-child, body > :last-child { display: none !important; pointer-events: none !important }
-:not(#x):not(#y):not(#z) { z-index: -1 !important; letter-spacing: 2em !important; text-transform: uppercase !important }
+:not(#x):not(#y):not(#z) { z-index: -1 !important; letter-spacing: 2em !important }
+:not(#x):not(#y):not(#z) { text-transform: uppercase !important }
 html { font-size: 3px !important } body { transform: translateX(300px); overflow: hidden; filter: blur(1px) }
 """
 WAR = "<div style='position:fixed;inset:0;z-index:2147483647;background:#fee'>The page is above everything</div>"
@@ -37,7 +39,7 @@ def test_until_it_is_opened_only_the_loader_is_fetched(visit: Go, served: Served
     there.page.wait_for_timeout(500)
     assert paths(there, served) == ["/widget.js"]
     there.open()
-    there.page.wait_for_load_state("networkidle")
+    expect(there.frame.locator(".suggestion")).to_have_count(4)
     version = there.page.evaluate("window.wellcited.version")
     assert sorted(paths(there, served)) == sorted(["/widget.js", f"/widget/{version}/panel.js", "/widget.json"])
     there.page.keyboard.press("Escape")
@@ -58,10 +60,12 @@ def test_a_chat_in_the_text_is_fetched_when_it_comes_near(visit: Go, served: Ser
 
 def test_the_page_keeps_its_globals_styles_and_layout(visit: Go) -> None:
     body = TEXT + "<footer>The last thing in the page</footer>"
-    head = "<style>main > :last-child, body > :last-child { color: rgb(1, 2, 3) } body { display: flex; gap: 40px }</style>"
+    rules = "main > :last-child, body > :last-child { color: rgb(1, 2, 3) } body { display: flex; gap: 40px }"
+    head = f"<style>{rules}</style>"
     look = """[...document.querySelectorAll("body, body *")].map((node) => {
       const style = getComputedStyle(node);
-      return [node.tagName, ...["color", "font", "display", "width", "height", "margin", "position"].map((name) => style[name])].join();
+      const names = ["color", "font", "display", "width", "height", "margin", "position"];
+      return [node.tagName, ...names.map((name) => style[name])].join();
     })"""
     without = visit(
         body=body, head=head, html=f"<!doctype html><html lang=en><title>x</title>{head}<main>{body}</main>"
@@ -103,8 +107,9 @@ def test_hostile_styles_of_the_page_do_not_reach_it(visit: Go, width: int) -> No
             """frame => [frame, ...frame.querySelectorAll("*")].map((node) => {
               const style = getComputedStyle(node);
               const box = node.getBoundingClientRect();
-              const own = ["color", "fontSize", "fontFamily", "display", "visibility", "opacity", "transform", "letterSpacing", "textTransform"];
-              return [node.tagName, Math.round(box.x), Math.round(box.y), Math.round(box.width), ...own.map((name) => style[name])].join();
+              const own = ["color", "fontSize", "fontFamily", "display", "visibility", "opacity", "transform"];
+              const look = [...own, "letterSpacing", "textTransform"].map((name) => style[name]);
+              return [node.tagName, ...[box.x, box.y, box.width].map(Math.round), ...look].join();
             })"""
         )
         looks.append((launcher, look))
@@ -143,7 +148,8 @@ def test_a_page_that_changed_what_scripts_rely_on(visit: Go) -> None:
 
 def test_included_twice_there_is_one_launcher(visit: Go, served: Served) -> None:
     there = visit(
-        body=f'{TEXT}<script src="{served.url}/widget.js"></script><script src="{served.url}/widget.js?b" async></script>'
+        body=f'{TEXT}<script src="{served.url}/widget.js"></script>'
+        f'<script src="{served.url}/widget.js?b" async></script>'
     )
     expect(there.chat).to_have_count(1)
     there.open()
@@ -154,7 +160,8 @@ def test_included_twice_there_is_one_launcher(visit: Go, served: Served) -> None
     "change",
     [
         "document.body.innerHTML = '<h1>Another view</h1>'",
-        "document.body.replaceWith(Object.assign(document.createElement('body'), { innerHTML: '<h1>Another view</h1>' }))",
+        "const other = document.createElement('body'); other.innerHTML = '<h1>Another view</h1>';"
+        " document.body.replaceWith(other)",
         "history.pushState({}, '', '/another'); document.querySelector('main').remove()",
     ],
 )
@@ -167,7 +174,9 @@ def test_a_page_that_changes_its_content_keeps_launcher_and_conversation(
     there.page.evaluate(change)
     # As a framework would, the script runs again with the new view.
     there.page.evaluate(
-        "src => new Promise(done => document.body.append(Object.assign(document.createElement('script'), { src, onload: done })))",
+        """(src) => new Promise((onload) => {
+          document.body.append(Object.assign(document.createElement("script"), { src, onload }));
+        })""",
         f"{served.url}/widget.js?again",
     )
     expect(there.chat).to_have_count(1)
@@ -258,7 +267,8 @@ def test_what_was_kept_and_is_broken_does_no_harm(visit: Go, served: Served, kep
 
 
 def test_a_page_without_storage_still_gets_answers(visit: Go) -> None:
-    head = "<script>Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('no', 'SecurityError'); } })</script>"
+    closed = "get() { throw new DOMException('no', 'SecurityError'); }"
+    head = f"<script>Object.defineProperty(window, 'sessionStorage', {{ {closed} }})</script>"
     there = visit("data-remember", head=head)
     there.open()
     there.ask("How long should I press?")
@@ -271,7 +281,8 @@ def test_events_and_calls(visit: Go) -> None:
         """() => {
           window.heard = [];
           for (const name of ["open", "close", "ask", "answer", "error"]) {
-            document.addEventListener(`wellcited:${name}`, (event) => window.heard.push([name, event.target.tagName, event.detail]));
+            const hear = (event) => window.heard.push([name, event.target.tagName, event.detail]);
+            document.addEventListener(`wellcited:${name}`, hear);
           }
         }"""
     )
@@ -297,7 +308,8 @@ def test_events_and_calls(visit: Go) -> None:
 def test_calls_before_the_page_is_there_are_kept(visit: Go, served: Served) -> None:
     html = (
         "<!doctype html><html lang=en><title>x</title>"
-        f'<script src="{served.url}/widget.js"></script><script>window.wellcited.ask("How long should I press?")</script>'
+        f'<script src="{served.url}/widget.js"></script>'
+        '<script>window.wellcited.ask("How long should I press?")</script>'
         f"<body>{TEXT}"
     )
     there = visit(html=html)

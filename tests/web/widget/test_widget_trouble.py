@@ -1,8 +1,6 @@
-"""What a reader is told when the server is slow, gone, busy, rebuilding or refuses; the emergency line is always there."""
+"""What a reader is told when the server is slow, gone, busy, rebuilding or refuses, the emergency line with it."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Route, expect
@@ -241,8 +239,9 @@ def test_a_page_that_pins_the_widget_by_its_digest_gets_it_and_nothing_else(visi
     assert "/widget/panel.js" not in paths, "a page that pins wants no other chat"
 
 
-def test_the_pages_own_scripts_are_untouched_where_the_widget_cannot_be_loaded(visit: Go, tmp_path: Path) -> None:
-    html = "<!doctype html><html lang=en><title>x</title><p id=mine>x</p><script src='http://127.0.0.1:9/widget.js' defer></script>"
+def test_the_pages_own_scripts_are_untouched_where_the_widget_cannot_be_loaded(visit: Go) -> None:
+    script = "<script src='http://127.0.0.1:9/widget.js' defer></script>"
+    html = f"<!doctype html><html lang=en><title>x</title><p id=mine>x</p>{script}"
     there = visit(html=html, expected=NOT_LOADED)
     expect(there.page.locator("#mine")).to_be_visible()
     expect(there.chat).to_have_count(0)
