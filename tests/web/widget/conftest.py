@@ -98,9 +98,11 @@ def running(app: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def answering(assistant: FakeAssistant, **settings: Any) -> Iterator[Served]:
-    """Serve `assistant` with its widget to every site."""
-    with running(_Cors(create_app(assistant, Settings(**settings)))) as url:
+def answering(assistant: FakeAssistant, site: str = "") -> Iterator[Served]:
+    """Serve `assistant` with its widget to every site; pages of `site` may show it in a frame."""
+    allowed = (site,) if site else ()
+    app = create_app(assistant, Settings(allowed_origins=allowed), ("'self'", *allowed))
+    with running(_Cors(app)) as url:
         yield Served(url, assistant)
 
 
@@ -121,7 +123,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def served(site: Site) -> Iterator[Served]:
-    with answering(FakeAssistant()) as made:
+    with answering(FakeAssistant(), site.url) as made:
         yield made
 
 
