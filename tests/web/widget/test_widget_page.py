@@ -300,6 +300,10 @@ def test_events_and_calls(visit: Go) -> None:
     expect(there.frame).to_be_visible()
     page.evaluate("window.wellcited.restart()")
     expect(there.replies).to_have_count(0)
+    page.evaluate("document.querySelector('wellcited-chat').open = false")  # as a framework sets what it takes for one
+    expect(there.frame).to_be_hidden()
+    page.evaluate("document.querySelector('wellcited-chat').open = true")
+    expect(there.frame).to_be_visible()
     assert page.evaluate("window.wellcited.ask('   ')") is None
     assert page.evaluate("document.querySelector('wellcited-chat').ask('Why does sitting matter?')")["kind"] == "answer"
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*-[0-9a-f]{10}", page.evaluate("window.wellcited.version"))

@@ -262,7 +262,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       if (!isOpen) {
         opener = document.activeElement === chat ? null : document.activeElement;
         isOpen = true;
-        chat.launcher.hidden = true;
+        chat.button.hidden = true;
         chat.setAttribute("open", "");
         lay();
         chat.emit("open");
@@ -304,9 +304,9 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       stop();
       frame.close();
       frame.removeAttribute("open");
-      chat.launcher.hidden = false;
+      chat.button.hidden = false;
       chat.removeAttribute("open");
-      if (inside) (opener?.isConnected && opener !== document.body ? opener : chat.launcher).focus({ preventScroll: true });
+      if (inside) (opener?.isConnected && opener !== document.body ? opener : chat.button).focus({ preventScroll: true });
       chat.emit("close");
     }
 

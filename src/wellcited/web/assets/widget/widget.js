@@ -112,15 +112,15 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
       root.addEventListener("keydown", (event) => event.key === "Escape" && this.failed?.remove());
       for (const type of ["keydown", "keypress", "keyup"]) root.addEventListener(type, (event) => event.stopPropagation());
       night.addEventListener("change", () => this.update());
-      this.launcher = make("button", { type: "button", part: "launcher", "aria-haspopup": "dialog" }, icon(QUOTES), make("span"));
-      this.launcher.onclick = () => this.open();
+      this.button = make("button", { type: "button", part: "launcher", "aria-haspopup": "dialog" }, icon(QUOTES), make("span"));
+      this.button.onclick = () => this.open();
       this.inline = !this.hasAttribute("launcher");
       if (this.inline) {
-        this.launcher.hidden = true; // unless loading fails
-        root.append((this.place = make("div", { class: "place" }, this.launcher)));
+        this.button.hidden = true; // unless loading fails
+        root.append((this.place = make("div", { class: "place" }, this.button)));
         const seen = ([entry], near) => entry.isIntersecting && (near.disconnect(), this.load());
         new IntersectionObserver(seen, { rootMargin: "300px" }).observe(this.place);
-      } else root.append(this.launcher);
+      } else root.append(this.button);
       this.update();
       // A chat that the page opens takes neither the focus nor, on a phone, the whole screen.
       if (this.flag("open") && !this.inline && !narrow.matches) this.open(false);
@@ -148,7 +148,7 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
 
     /* Show what the attributes say now. */
     update() {
-      const { root, launcher } = this;
+      const { root, button } = this;
       const tongue = (this.option("lang") ?? this.closest("[lang]")?.lang ?? page.lang).slice(0, 2).toLowerCase();
       this.language = root.lang = Object.hasOwn(SERVED.words, tongue) ? tongue : "en";
       const theme = this.option("theme");
@@ -165,16 +165,16 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
       root.style.setProperty("--fill", this.fill);
       root.style.setProperty("--on-fill", light > 0.18 ? "#000" : "#fff");
       const label = this.option("label");
-      launcher.lastChild.textContent = label ?? SERVED.words[this.language][0];
-      launcher.className = `launcher ${this.inline ? "" : "corner"} ${label ? "" : "auto"}`;
+      button.lastChild.textContent = label ?? SERVED.words[this.language][0];
+      button.className = `launcher ${this.inline ? "" : "corner"} ${label ? "" : "auto"}`;
       this.panel?.update();
     }
 
     /* Fetch the chat; where that fails, say so, and whom to call all the same. */
     async load() {
-      const { launcher } = this;
+      const { button } = this;
       this.failed?.remove();
-      launcher.setAttribute("aria-busy", "true");
+      button.setAttribute("aria-busy", "true");
       try {
         const build = await builder();
         this.place?.remove();
@@ -182,12 +182,12 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
       } catch {
         const [, unloaded, help] = SERVED.words[this.language];
         this.failed = make("p", { class: `failed ${this.inline ? "" : "corner"}`, part: "notice", role: "alert" }, unloaded, make("br"), calls(help));
-        launcher.hidden = false;
+        button.hidden = false;
         this.failed.onclick = () => this.failed.remove();
-        launcher.before(this.failed);
+        button.before(this.failed);
         this.emit("error", { status: 0, detail: unloaded });
       }
-      launcher.removeAttribute("aria-busy");
+      button.removeAttribute("aria-busy");
       return this.panel;
     }
 
@@ -195,8 +195,13 @@ button { all: unset; box-sizing: border-box; cursor: pointer; }
       this.dispatchEvent(new CustomEvent(`wellcited:${name}`, { bubbles: true, composed: true, detail }));
     }
 
-    async open(focus = true) {
-      (await this.load())?.open(focus);
+    /* A method. What a framework assigns to it, taking it for a property, becomes the attribute. */
+    get open() {
+      return async (focus = true) => (await this.load())?.open(focus);
+    }
+
+    set open(value) {
+      this.toggleAttribute("open", value != null && value !== false);
     }
 
     close() {
