@@ -9,6 +9,7 @@ import json
 import re
 import string
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -169,3 +170,47 @@ def test_a_source_without_its_place_for_the_settings_is_refused(monkeypatch: pyt
     monkeypatch.setattr("wellcited.web.widget.LANGUAGES", ())
     with pytest.raises(ValueError, match=re.escape("panel.js: '/* WORDS */ {}' must stand there once")):
         widget_router(FakeAssistant(), Settings())
+
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "embedding.md").read_text()
+
+
+def section(title: str) -> str:
+    return DOCUMENT.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_documentation_names_every_attribute_property_part_and_event() -> None:
+    loader, panel = (read_asset(f"widget/{name}.js").decode() for name in ("widget", "panel"))
+    observed = re.search(r'observedAttributes = "([^"]+)"', loader)
+    assert observed
+    named = set(re.findall(r"^\| `(\w+)` \|", section("Attributes"), re.M))
+    assert named == set(observed[1].split())
+
+    properties = set(re.findall(r"--wellcited-[\w-]+", loader + panel))
+    assert set(re.findall(r"--wellcited-[\w-]+", section("Styling").split("| --- | --- |")[1])) == properties
+
+    parts = set(re.findall(r'part: "([\w-]+)"', loader + panel))
+    parts |= {name.split()[-1] for name in re.findall(r'button\("([^"]+)"', panel)}
+    listed = section("Styling").split("Parts: ")[1].split(".\n")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == parts
+
+    events = set(re.findall(r'(?:this|chat)\.emit\("(\w+)"', loader + panel))
+    assert set(re.findall(r"`wellcited:(\w+)`", section("Events and calls").split("| --- |")[1])) == events
+
+
+def test_the_documentation_tells_the_sizes_as_they_are(client: TestClient) -> None:
+    told = client.get("/widget.json").json()["scripts"]
+    closed, whole = told["widget"]["gzip"], told["widget"]["gzip"] + told["panel"]["gzip"]
+    assert f"| {closed / 1000:.1f} kB |" in DOCUMENT
+    assert f"| {whole / 1000:.1f} kB in all |" in DOCUMENT
+
+
+def test_the_recipes_pass_every_attribute_on() -> None:
+    recipes = Path(__file__).parents[3] / "recipes"
+    named = set(re.findall(r"^\| `(\w+)` \|", section("Attributes"), re.M))
+    plugin = (recipes / "wordpress" / "wellcited.php").read_text()
+    listed = re.search(r"WELLCITED_ATTRIBUTES = \[([^\]]+)\]", plugin)
+    assert listed
+    assert set(re.findall(r"'(\w+)'", listed[1])) == named
+    frame = read_asset("embed.js").decode()
+    assert set(re.findall(r'"(\w+)"', frame.split("of [")[1].split("]")[0])) == named - {"label", "position", "open"}

@@ -206,6 +206,14 @@ def test_a_page_that_requires_trusted_types(visit: Go, served: Served) -> None:
     expect(there.ask("How long should I press?").locator(".said")).to_contain_text(HOLD.quote)
 
 
+def test_a_browser_without_constructed_style_sheets(visit: Go) -> None:
+    there = visit(head="<script>delete CSSStyleSheet.prototype.replaceSync</script>")
+    there.open()
+    there.ask("How long should I press?")
+    expect(there.frame.locator(".asked p")).to_have_css("background-color", "rgb(236, 231, 218)")
+    expect(there.frame).to_have_css("position", "fixed")
+
+
 @pytest.mark.parametrize("more", ["", " 'strict-dynamic'"])
 def test_a_page_that_lets_scripts_in_by_nonce(visit: Go, served: Served, more: str) -> None:
     html = (
