@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.fakes import FakeAssistant
 from wellcited.settings import Settings
@@ -41,27 +40,6 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
-
-
-class _Cors:
-    """Let every site ask, as the server does for the sites of its settings."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def allowed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("Access-Control-Allow-Origin", "*")
-                headers.setdefault("Access-Control-Expose-Headers", "Retry-After")
-            await send(message)
-
-        if scope["type"] == "http" and scope["method"] == "OPTIONS" and "origin" in Headers(scope=scope):
-            answer = Response(status_code=204, headers={"Access-Control-Allow-Headers": "authorization, content-type"})
-            await answer(scope, receive, allowed)
-            return
-        await self.app(scope, receive, allowed)
 
 
 @dataclass
@@ -98,11 +76,9 @@ def running(app: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def answering(assistant: FakeAssistant, site: str = "") -> Iterator[Served]:
-    """Serve `assistant` with its widget to every site; pages of `site` may show it in a frame."""
-    allowed = (site,) if site else ()
-    app = create_app(assistant, Settings(allowed_origins=allowed), ("'self'", *allowed))
-    with running(_Cors(app)) as url:
+def answering(assistant: FakeAssistant, *sites: str) -> Iterator[Served]:
+    """Serve `assistant` with its widget to pages of `sites`."""
+    with running(create_app(assistant, Settings(allowed_origins=sites, rate_per_minute=0))) as url:
         yield Served(url, assistant)
 
 

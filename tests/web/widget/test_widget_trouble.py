@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Route, expect
 
 from web.fakes import ANSWER, HOLD, FakeAssistant
 
-from .conftest import Go, Served, Visit, answering
+from .conftest import Go, Served, Site, Visit, answering
 
 pytestmark = pytest.mark.browser
 
@@ -143,8 +143,8 @@ def test_a_slow_answer_that_comes_is_shown(visit: Go) -> None:
     expect(there.frame.get_by_role("status")).to_have_text("")
 
 
-def test_a_server_that_stops_while_the_page_is_open(visit: Go) -> None:
-    with answering(FakeAssistant()) as mine:
+def test_a_server_that_stops_while_the_page_is_open(visit: Go, site: Site) -> None:
+    with answering(FakeAssistant(), site.url) as mine:
         there = visit(server=mine, expected=NOT_LOADED)
         there.open()
         there.ask("How long should I press?")
@@ -245,3 +245,13 @@ def test_the_pages_own_scripts_are_untouched_where_the_widget_cannot_be_loaded(v
     there = visit(html=html, expected=NOT_LOADED)
     expect(there.page.locator("#mine")).to_be_visible()
     expect(there.chat).to_have_count(0)
+
+
+def test_a_site_that_the_server_does_not_allow_is_told_that_there_is_no_answer(visit: Go) -> None:
+    with answering(FakeAssistant(), "https://another.example") as closed:
+        there = visit(server=closed, expected=(*NOT_LOADED, "blocked by CORS policy"))
+        there.open()  # the scripts are for any page
+        reply = there.ask("Why does sitting matter?")
+        expect(reply).to_contain_text("The guide could not be reached just now.")
+        assert numbers(reply) == NUMBERS
+        assert "Why does sitting matter?" not in [question for question, _ in closed.assistant.asked]
