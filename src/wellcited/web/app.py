@@ -36,6 +36,7 @@ from wellcited.web.reference import reference_router
 from wellcited.web.serving import run
 from wellcited.web.static import asset_router, asset_url, frame
 from wellcited.web.tokens import TokenDoor
+from wellcited.web.widget import widget_router
 
 if TYPE_CHECKING:
     from wellcited.web.mcp import McpDoor
@@ -82,6 +83,7 @@ def create_app(
     app.include_router(guide_router(lambda: live.documents))
     app.include_router(reference_router(app))
     app.include_router(asset_router())
+    app.include_router(widget_router(live, settings))
     app.include_router(metrics_router(metrics, settings))
     if door is not None:
         app.router.routes.append(Route("/mcp", door))
