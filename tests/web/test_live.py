@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 import weakref
 from pathlib import Path
 
 import pytest
 from conftest import KETTLE, Built, write_tiny_corpus
+from fastapi.testclient import TestClient
 
 from wellcited import bundle, history
 from wellcited.errors import CorpusError
 from wellcited.indexing import build_index
 from wellcited.settings import Settings
 from wellcited.web import live as live_room
+from wellcited.web.app import create_app
 from wellcited.web.live import Live
 
 from .fakes import FakeAssistant
@@ -146,6 +149,45 @@ def test_following_takes_up_a_build_within_two_seconds_and_survives_a_fault(
     build_id = rebuild(kettle, "every week")
     bundle.make_current(kettle.index, before)
     assert asyncio.run(follow())
+
+
+def test_the_server_shows_the_new_guide_in_answers_pages_and_chat_without_a_restart(kettle: Settings) -> None:
+    live = Live.open(kettle)
+    with TestClient(create_app(live, kettle)) as client:
+        assert "Descale" in client.get("/guide/kettle-care").text
+        (kettle.corpus / "bicycle.txt").unlink()
+        title = KETTLE.replace("title: Caring for a kettle", "title: Kettles for everyone").replace(
+            "once a month", "daily"
+        )
+        (kettle.corpus / "kettle.md").write_text(title, "utf-8")
+        build_id = build_index(settings=kettle).build_id
+        for _ in range(100):
+            ready = client.get("/readyz").json()
+            if ready.get("bundle_id") == build_id:
+                break
+            time.sleep(0.05)
+        assert ready == {"status": "ready", "bundle_id": build_id}
+        answer = client.post("/api/ask", json={"question": QUESTION}).json()
+        assert "daily" in answer["text"]
+        assert answer["receipt"]["bundle_id"] == build_id
+        assert "daily" in client.get("/guide/kettle-care").text
+        assert client.get("/guide/bicycle").status_code == 404
+        page = client.get("/").text
+        assert "<title>Kettles for everyone</title>" in page
+        assert "<span>Kettles for everyone</span>" in page
+        turn = {"question": QUESTION, "history": []}
+        for path in kettle.corpus.iterdir():
+            path.unlink()
+        with pytest.raises(CorpusError):
+            build_index(settings=kettle)
+        for _ in range(100):
+            ready = client.get("/readyz").json()
+            if "problem" in ready:
+                break
+            time.sleep(0.05)
+        assert ready["status"] == "ready"
+        assert "no guide in this folder" in ready["problem"]
+        assert client.post("/api/ask", json=turn).status_code == 200
 
 
 def test_an_assistant_of_its_own_is_never_swapped() -> None:

@@ -1,7 +1,7 @@
 """The HTTP API: what may be asked, and what comes back."""
 
 # Annotations stay values here: FastAPI reads the request model, which is built from the settings.
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -43,13 +43,18 @@ class Health(BaseModel):
 
     status: Literal["ok", "ready", "starting"]
     bundle_id: str | None = None
+    problem: str | None = Field(
+        default=None, description="Why the build that answers is older than the corpus: the last one failed."
+    )
 
 
 class Readiness:
     """Whether a first answer has been given, so that a reader never waits for the model to load."""
 
-    def __init__(self) -> None:
+    def __init__(self, problem: Callable[[], str] = str) -> None:
+        """`problem` tells why the build that answers is older than the corpus, "" where it is not."""
         self.ready = False
+        self.problem = problem
 
 
 def ask_within(assistant: Answering, settings: Settings, question: str, history: Sequence[Message]) -> Answer:
@@ -123,14 +128,15 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
         tags=["server"],
         summary="Can the server answer?",
         operation_id="isReady",
+        response_model_exclude_none=True,
         responses={503: {"model": Health, "description": "The first answer is still being prepared."}},
     )
     def readyz(response: Response) -> Health:
-        """Say whether a first answer has been given, and from which index."""
+        """Say whether a first answer has been given, from which index, and whether that could be brought up to date."""
         if not readiness.ready:
             response.status_code = 503
             return Health(status="starting")
-        return Health(status="ready", bundle_id=assistant.bundle_id)
+        return Health(status="ready", bundle_id=assistant.bundle_id, problem=readiness.problem() or None)
 
     return router
 

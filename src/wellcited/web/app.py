@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from wellcited.web.api import Answering, Readiness, api_router
 from wellcited.web.boundary import BodyLimit, ChatDoor, Faults, Forwarded, HeadAsGet, SecurityHeaders
 from wellcited.web.chat import build_chat, chat_theme, chat_title, shell_html
 from wellcited.web.limits import RateLimit, Refusals, Turnstile
+from wellcited.web.live import Live
 from wellcited.web.logs import RequestLog, configure_logging
 from wellcited.web.markup import escape
 from wellcited.web.metrics import Metrics, metrics_router
@@ -44,25 +45,30 @@ log = logging.getLogger(__name__)
 WARM_UP = "What is this guide about?"
 
 
-def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequence[str] = ("'self'",)) -> FastAPI:
+def create_app(
+    assistant: Answering | Live, settings: Settings, frame_ancestors: Sequence[str] = ("'self'",)
+) -> FastAPI:
     """Return the whole server as one ASGI app; it is ready once a first answer has been given.
 
+    An assistant that is `Live` is followed: what answers is swapped between two requests when another build is live.
     `frame_ancestors` are the sites, as a Content-Security-Policy names them, that may show it in a frame, besides those
     of the settings.
     """
-    readiness = Readiness()
+    live = assistant if isinstance(assistant, Live) else Live(assistant)
+    readiness = Readiness(lambda: live.problem)
     metrics = Metrics()
-    observed = Observed(assistant, metrics, settings)
+    observed = Observed(live, metrics, settings)
     door = _mcp_door(observed, settings) if settings.mcp else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(_warm_up(assistant, readiness))
+        tasks = [asyncio.create_task(_warm_up(live, readiness)), asyncio.create_task(live.follow())]
         async with AsyncExitStack() as stack:
             if door is not None:
                 await stack.enter_async_context(door.running())
             yield
-        warming.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = FastAPI(
         title="wellcited",
@@ -73,7 +79,7 @@ def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequen
         lifespan=lifespan,
     )
     app.include_router(api_router(observed, settings, readiness))
-    app.include_router(guide_router(lambda: assistant.documents))
+    app.include_router(guide_router(lambda: live.documents))
     app.include_router(reference_router(app))
     app.include_router(asset_router())
     app.include_router(metrics_router(metrics, settings))
@@ -81,8 +87,8 @@ def create_app(assistant: Answering, settings: Settings, frame_ancestors: Sequen
         app.router.routes.append(Route("/mcp", door))
     add_problem_handlers(app, settings)
     describe(app, settings)
-    metrics.watch_bundle(lambda: assistant.bundle_id, lambda: readiness.ready, settings.index)
-    _mount_chat(app, observed, settings)
+    metrics.watch_bundle(lambda: live.bundle_id, lambda: readiness.ready, settings.index)
+    _mount_chat(app, live, lambda: Observed(live.current, metrics, settings), settings)
     # From the inside out: the last one added is the first to see a request.
     refusals = Refusals(settings, metrics)
     app.add_middleware(Turnstile, settings=settings, refusals=refusals)
@@ -107,13 +113,10 @@ def serve(
 ) -> None:
     """Serve until interrupted; without an assistant, open the index that the settings name."""
     settings = settings or load_settings()
-    if assistant is None:
-        from wellcited.assistant import Assistant
-
-        assistant = Assistant.open(settings.index, settings)
+    live = Live.open(settings) if assistant is None else Live(assistant)
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
         configure_logging(settings)
-        app = create_app(assistant, settings, frame_ancestors)
+        app = create_app(live, settings, frame_ancestors)
         print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
         run(app, settings, listener)
 
@@ -127,9 +130,9 @@ def _listen(host: str, port: int) -> socket.socket:
         raise SettingsError(f"cannot listen on {host}:{port}: {why}; choose another with --host, --port") from error
 
 
-def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
+def _mount_chat(app: FastAPI, live: Live, hold: Callable[[], Answering], settings: Settings) -> None:
     own_routes = list(app.routes)
-    chat = build_chat(assistant, settings)
+    chat = build_chat(hold, settings)
     gr.mount_gradio_app(
         app,
         chat,
@@ -146,6 +149,20 @@ def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
     )
     mount = app.routes[-1]
     assert isinstance(mount, Mount)  # noqa: S101 - what mount_gradio_app promises
+
+    made = ("", ("", ""))  # for which build, and its head and body
+
+    def furniture() -> tuple[str, str]:
+        nonlocal made
+        assistant = live.current
+        if made[0] != assistant.bundle_id:
+            made = assistant.bundle_id, _furniture(assistant, settings)
+        return made[1]
+
+    mount.app = ChatDoor(mount.app, own_routes, furniture, set(chat.blocks), emergency_line(settings))
+
+
+def _furniture(assistant: Answering, settings: Settings) -> tuple[str, str]:
     head = frame("head.html").substitute(
         title=escape(chat_title(assistant.documents)[0]),
         theme_css=asset_url("theme.css"),
@@ -154,8 +171,7 @@ def _mount_chat(app: FastAPI, assistant: Answering, settings: Settings) -> None:
         chat_js=asset_url("chat.js"),
         icon=asset_url("icon.svg"),
     )
-    early = f'<div id="wellcited-early">{shell_html(assistant, settings)}</div>'
-    mount.app = ChatDoor(mount.app, own_routes, head, early, set(chat.blocks), emergency_line(settings))
+    return head, f'<div id="wellcited-early">{shell_html(assistant, settings)}</div>'
 
 
 def _mcp_door(assistant: Answering, settings: Settings) -> McpDoor:

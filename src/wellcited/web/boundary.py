@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -173,20 +173,25 @@ class Faults:
 class ChatDoor:
     """Gradio behind a door: only what the chat needs gets in, and its page is completed on the way out.
 
-    The page gets `head` (style sheets and script) and `body` (the window itself, so that it is there before
-    Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own. Of what Gradio can be
-    made to call, only the function `ask` of the components in `asks` is, and without a session: it keeps none.
+    The page gets what `furnish` gives, a head (style sheets and script) and a body (the window itself, so that it is
+    there before Gradio's scripts are), loses Gradio's own metadata, and may run no inline script but its own. Of what
+    Gradio can be made to call, only the function `ask` of the components in `asks` is, and without a session: it keeps
+    none.
     """
 
     def __init__(
-        self, app: ASGIApp, routes: Sequence[BaseRoute], head: str, body: str, asks: Container[object], call: str
+        self,
+        app: ASGIApp,
+        routes: Sequence[BaseRoute],
+        furnish: Callable[[], tuple[str, str]],
+        asks: Container[object],
+        call: str,
     ) -> None:
         self.app = app
         self.asks = asks
         self.call = call
         self.routes = routes
-        self.head = head
-        self.body = body
+        self.furnish = furnish
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # a websocket, which nothing here speaks
@@ -263,12 +268,13 @@ class ChatDoor:
         await self.app({**scope, "headers": plain}, receive, completed)
 
     def _complete(self, page: str, nonce: str) -> str:
+        head, body = self.furnish()
         page = re.sub(r'<meta\s+(?:property="og:|name="twitter:)[^>]*/>\s*', "", page)
         page = re.sub(r'<link\s[^>]*(?:rel="manifest"|href="https?://)[^>]*>\s*', "", page)
         page = re.sub(r'<script\s[^>]*src="https?://[^>]*>\s*</script>\s*', "", page)
         page = page.replace("shrink-to-fit=no", "interactive-widget=resizes-content")  # room for a phone's keyboard
-        page = page.replace("</head>", f"{self.head}</head>", 1)
-        page = re.sub(r"<gradio-app\b", lambda match: self.body + match[0], page, count=1)
+        page = page.replace("</head>", f"{head}</head>", 1)
+        page = re.sub(r"<gradio-app\b", lambda match: body + match[0], page, count=1)
         return re.sub(r"<script(?=[\s>])", f'<script nonce="{nonce}"', page)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio as it is imported
@@ -28,12 +28,16 @@ _SYSTEM_FONTS = ("system-ui", "sans-serif")
 _TEMPLATE_SIGNS = {ord(sign): f"&#{ord(sign)};" for sign in "$`{}\\"}
 
 
-def build_chat(assistant: Answering, settings: Settings) -> gr.Blocks:
-    """Return the chat as Gradio Blocks; the conversation lives in the page, the server keeps nothing of it."""
+def build_chat(hold: Callable[[], Answering], settings: Settings) -> gr.Blocks:
+    """Return the chat as Gradio Blocks; the conversation lives in the page, the server keeps nothing of it.
+
+    `hold` gives the assistant that answers now; a turn is answered, and its passages shown, by one from begin to end.
+    """
 
     def ask(turn: Any) -> Reply:
-        return take_turn(assistant, settings, turn)
+        return take_turn(hold(), settings, turn)
 
+    assistant = hold()
     title, _ = chat_title(assistant.documents)
     blocks: gr.Blocks
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
