@@ -63,7 +63,7 @@ class Assistant:
         with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
             verified = pool.submit(build.verify)
             encoder = pool.submit(QueryEncoder, build.folder / bundle.ENCODER)
-            guardrail = Guardrail.open(settings.emergency_numbers)
+            guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
             verified.result()
             guardrail = guardrail.with_head(encoder.result().encode, build.manifest.model.key)
             documents = build.documents()
