@@ -129,6 +129,9 @@ def test_the_example_of_the_documentation_does_what_it_says(tmp_path: Path) -> N
     blocks = re.findall("```toml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if block.startswith("# safety.toml")]
     guardrail = opened(example, tmp_path)
-    assert guardrail.triage("My hand goes white and numb when I knead").reasons == ("hands.white_and_numb",)
-    assert "our hand clinic" in guardrail.triage("My hand goes white and numb when I knead").message
-    assert guardrail.triage("My forearms burn in the last minute of kneading, is that right?").tier == "none"
+    found = guardrail.triage("I can't stop scratching my hands")
+    assert found.reasons == ("flour.itchy_hands",)
+    assert "our skin clinic" in found.message
+    normal = "I get pins and needles while kneading. Is that as it should be?"
+    assert Guardrail.open().triage(normal).tier != "none"
+    assert guardrail.triage(normal).tier == "none"
