@@ -231,7 +231,11 @@ def message(tier: str, accept: list[str], turns: list[str]) -> dict[str, Any]:
 
 def read_messages(pattern: str) -> Iterator[dict[str, Any]]:
     """Yield the labelled safety messages of the files that match `pattern`, read as the guardrail's head reads them."""
+    for case in read_cases(pattern):
+        yield message(case["tier"], case["accept"], case["turns"])
+
+
+def read_cases(pattern: str) -> Iterator[dict[str, Any]]:
+    """Yield the lines of the labelled safety messages of the files that match `pattern`, file by file."""
     for path in sorted(SAFETY.glob(pattern)):
-        for line in path.read_text("utf-8").splitlines():
-            case = json.loads(line)
-            yield message(case["tier"], case["accept"], case["turns"])
+        yield from map(json.loads, path.read_text("utf-8").splitlines())

@@ -76,7 +76,7 @@ class FakeGuardrail:
     rules_version = "r1"
 
     @classmethod
-    def open(cls, emergency_numbers: Sequence[str] = ()) -> FakeGuardrail:
+    def open(cls, emergency_numbers: Sequence[str] = (), safety_file: Path | None = None) -> FakeGuardrail:
         return cls()
 
     def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:

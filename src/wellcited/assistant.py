@@ -69,7 +69,7 @@ class Assistant:
         with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
             verified = pool.submit(build.verify)
             opened = pool.submit(lambda: encoder or QueryEncoder(build.folder / bundle.ENCODER))
-            guardrail = Guardrail.open(settings.emergency_numbers)
+            guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
             verified.result()
             guardrail = guardrail.with_head(opened.result().encode, build.manifest.model.key)
             retriever = Retriever.open(build, opened.result())

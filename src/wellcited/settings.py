@@ -173,6 +173,14 @@ class Settings(BaseSettings):
     """Whether the log holds what readers ask: health data, in most places. Nothing else ever writes it down."""
     emergency_numbers: tuple[str, ...] = ("112", "911", "999")
     """The numbers that an emergency referral names."""
+    safety_file: Path | None = None
+    """The publisher's own safety rules and messages; `safety.toml` beside the corpus, where it exists."""
+
+    @property
+    def own_safety_file(self) -> Path | None:
+        """The file `safety_file` names, else `safety.toml` beside the corpus, else None."""
+        beside = self.corpus.parent / "safety.toml"
+        return self.safety_file or (beside if beside.is_file() else None)
 
     @classmethod
     def settings_customise_sources(

@@ -116,6 +116,21 @@ def test_if_anything_fails_inside_the_reader_is_referred(monkeypatch: pytest.Mon
     assert "112" in guardrail.triage("what does the psoas do?").message
 
 
+@pytest.mark.parametrize("inside", ["examine", "_read", "_apply", "_language"])
+def test_rules_that_fail_refer_the_reader(inside: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    guardrail = Guardrail.open()
+    monkeypatch.setattr(guardrail._matcher, inside, broken)
+    assert guardrail.triage("what does the psoas do?").reasons == (FAILED,)
+
+
+def test_an_endless_conversation_is_read_from_its_end() -> None:
+    history = [Message(role="user", content="what does the psoas do?")] * 5_000
+    assert GUARDRAIL.triage("I can't feel myself wipe", history).tier == "emergency"
+
+
 @given(st.text(max_size=400), st.lists(st.text(max_size=80), max_size=3))
 def test_any_text_gets_a_triage(question: str, earlier: list[str]) -> None:
     triage = GUARDRAIL.triage(question, [Message(role="user", content=text) for text in earlier])

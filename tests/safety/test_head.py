@@ -16,7 +16,8 @@ from wellcited.datatypes import Message
 from wellcited.errors import SafetyDataError
 from wellcited.models import DEFAULT_WEIGHTS_SHA256
 from wellcited.safety import Guardrail, head
-from wellcited.safety.head import OVERRULE, Head, decide, open_head
+from wellcited.safety.head import Head, open_head, terms, traces
+from wellcited.safety.opinion import OVERRULE, decide, parts
 from wellcited.safety.rules import TIERS
 
 DIMENSION = 384
@@ -36,7 +37,7 @@ def broken(texts: Sequence[str]) -> np.ndarray:
 def sure_of(tier: str) -> Head:
     """A head that gives `tier` nearly all of the probability, whatever it reads."""
     bias = np.array([20.0 if name == tier else 0.0 for name in TIERS], dtype=np.float32)
-    return Head(blank, np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32), bias, "test")
+    return Head(blank, np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32), bias, "test", {}, {})
 
 
 def guarded_by(opinion: Head, monkeypatch: pytest.MonkeyPatch) -> Guardrail:
@@ -69,7 +70,9 @@ def test_a_missed_emergency_costs_more_than_a_needless_one() -> None:
     assert decide("none", (0.5, 0.1, 0.15, 0.25)) == "urgent", "less than half: the head alone calls no emergency"
     assert decide("urgent", (0.5, 0.1, 0.15, 0.25)) == "emergency"
     assert decide("none", (0.9, 0.1, 0.0, 0.0)) == "none"
-    assert decide("none", (0.5, 0.5, 0.0, 0.0)) == "professional"
+    assert decide("none", (0.45, 0.55, 0.0, 0.0)) == "professional"
+    assert decide("none", (0.8, 0.0, 0.0, 0.2)) != "none", "one in five that it is an emergency is too many"
+    assert decide("none", (0.8, 0.2, 0.0, 0.0)) == "none"
     assert decide("none", (0.5, 0.1, 0.35, 0.05)) == "urgent"
 
 
@@ -94,13 +97,13 @@ def test_a_damaged_head_is_told(content: str, tmp_path: Path, monkeypatch: pytes
 
 
 def test_weights_that_give_no_probability_refer_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    sick = Head(blank, np.zeros((2 * DIMENSION + 16, 4), np.float32), np.full(4, np.nan, np.float32), "test")
+    sick = Head(blank, np.zeros((2 * DIMENSION + 16, 4), np.float32), np.full(4, np.nan, np.float32), "test", {}, {})
     found = guarded_by(sick, monkeypatch).triage("What is the psoas?")
     assert (found.tier, found.reasons) == ("urgent", ("guardrail.failed",))
 
 
 def test_an_encoder_that_fails_refers_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    deaf = Head(broken, sure_of("none").weights, sure_of("none").bias, "test")
+    deaf = Head(broken, sure_of("none").weights, sure_of("none").bias, "test", {}, {})
     assert guarded_by(deaf, monkeypatch).triage("What is the psoas?").reasons == ("guardrail.failed",)
 
 
@@ -151,7 +154,7 @@ def test_what_was_referred_in_an_earlier_turn_stays_referred(monkeypatch: pytest
 
     weights = np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32)
     weights[0] = [-10, 10, 0, 0]  # sure of "professional" when the last message is the one about months
-    opinion = Head(encode, weights, np.zeros(4, dtype=np.float32), "test")
+    opinion = Head(encode, weights, np.zeros(4, dtype=np.float32), "test", {}, {})
     guardrail = guarded_by(opinion, monkeypatch)
     pain = Message(role="user", content="my hip has hurt for 3 months")
     assert guardrail.triage(pain.content).tier == "professional"
@@ -166,7 +169,7 @@ def test_the_whole_conversation_is_read_and_the_assistant_is_not(monkeypatch: py
         read.append(list(texts))
         return blank(texts)
 
-    opinion = Head(listening, sure_of("none").weights, sure_of("none").bias, "test")
+    opinion = Head(listening, sure_of("none").weights, sure_of("none").bias, "test", {}, {})
     history = [Message(role="user", content="one"), Message(role="assistant", content="two")]
     guarded_by(opinion, monkeypatch).triage("three", history)
     assert read == [["three", "one three"]]
@@ -176,3 +179,64 @@ def test_the_file_of_the_head_says_what_learned_it() -> None:
     table = json.loads((head.resources.files("wellcited.safety") / "data" / "head.json").read_text("utf-8"))
     assert table["learned_by"] == "benchmarks/train_guardrail.py"
     assert (Path(__file__).parents[2] / table["learned_by"]).is_file()
+
+
+def test_words_and_rules_weigh_by_name() -> None:
+    plain = sure_of("none")
+    rules, words = {"on dvt.one_leg": [0, 0, 9, 0]}, {"psoas": [5, 0, 0, 0]}
+    told = Head(blank, plain.weights, np.zeros(4, np.float32), "test", rules, words)
+    empty = [0.0] * 16
+    assert np.argmax(told.judge(["x"], empty, {"on dvt.one_leg"}, ())) == 2
+    assert np.argmax(told.judge(["x"], empty, (), {"psoas", "never learned"})) == 0
+    assert told.judge(["x"], empty) == pytest.approx((0.25,) * 4)
+
+
+def test_neighbours_count_and_the_ends_of_a_message_are_neighbours_too() -> None:
+    assert terms([["not", "numb"]]) == {"<", ">", "not", "numb", "< not", "not numb", "numb >"}
+    assert terms([[], ["a"], ["b"], ["c"]]) == terms([["a"], ["b"], ["c"]]), "the latest three"
+
+
+def test_a_rule_that_was_switched_off_is_told_apart_from_one_that_holds() -> None:
+    findings = Guardrail.open().examine("No fever. I fell yesterday and my hip hurts.").findings
+    left = traces(findings)
+    assert any(name.startswith("on acute_injury.") for name in left)
+    assert any(name.startswith("off ") for name in left)
+    assert any(name.startswith("negated ") for name in left)
+
+
+@given(st.text(max_size=40_000))
+def test_every_letter_of_a_message_stands_in_a_part_that_the_head_can_read(text: str) -> None:
+    found = parts(text)
+    assert all(len(part) <= head.LONGEST for part in found)
+    assert len(found) <= 9
+    assert text.startswith(found[0])
+    assert text.endswith(found[-1])
+
+
+def test_what_stands_only_in_the_middle_of_a_long_message_is_read_by_the_head_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        found = blank(texts)
+        found[:, 0] = [1.0 if "zorble" in text else -1.0 for text in texts]
+        return found
+
+    weights = np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32)
+    weights[0] = [-10, 0, 0, 10]
+    opinion = Head(encode, weights, np.zeros(4, dtype=np.float32), "test", {}, {})
+    chatter = "The psoas is a muscle of the hip. " * 60
+    assert guarded_by(opinion, monkeypatch).triage(f"{chatter}It went zorble. {chatter}").tier == "emergency"
+    assert guarded_by(opinion, monkeypatch).triage(chatter * 2).tier == "none"
+
+
+@pytest.mark.parametrize(
+    ("message", "lowered"),
+    [
+        ("I'm on warfarin. How do I press?", False),
+        ("Grandad is on warfarin, I'm not. How do I press?", True),
+    ],
+)
+def test_a_lasting_state_is_firm_where_the_reader_plainly_says_it_of_himself(
+    message: str, lowered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (guarded_by(sure_of("none"), monkeypatch).triage(message).tier == "none") is lowered

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -126,8 +126,7 @@ def triage(
     if message == "-":
         message = _read("standard input", lambda: sys.stdin.buffer.read()).strip()
     turns = _history(history) if history else []
-    guardrail = _guardrail(_assistant(settings, needed=index is not None), settings)
-    examined = cast("Guardrail", guardrail).examine(message, turns)
+    examined = _guardrail_alone(settings, needed=index is not None).examine(message, turns)
     if as_json:
         typer.echo(examined.model_dump_json(indent=2))
     else:
@@ -274,7 +273,24 @@ def _guardrail(assistant: Assistant | None, settings: Settings) -> Triages:
         return assistant.guardrail
     from wellcited.safety import Guardrail
 
-    return Guardrail.open(settings.emergency_numbers)
+    return Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
+
+
+def _guardrail_alone(settings: Settings, needed: bool) -> Guardrail:
+    """The guardrail with its head where there is an index, and nothing else of the assistant."""
+    from wellcited import bundle
+    from wellcited.encoding import QueryEncoder
+    from wellcited.safety import Guardrail
+
+    guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
+    try:
+        build = bundle.live_build(settings.index, settings.model)
+    except IndexMissing:
+        if needed:
+            raise
+        return guardrail
+    build.verify()
+    return guardrail.with_head(QueryEncoder(build.folder / bundle.ENCODER).encode, build.manifest.model.key)
 
 
 def _history(path: Path) -> list[Message]:

@@ -140,6 +140,8 @@ def _fiction(reading: Reading, modifiers: Modifiers, real: set[int]) -> frozense
     if not cues:
         return frozenset()
     told = _sentences(reading, cues)
+    if _all(reading, modifiers["not_fiction"]):  # "say it is for a novel; it is not" invents nothing else
+        real = {word.sentence for word in reading.words.words}
     return frozenset(
         i for i, word in enumerate(reading.words.words) if word.sentence in told or word.sentence not in real
     )

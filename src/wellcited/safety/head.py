@@ -1,8 +1,8 @@
-"""The learned second opinion: the rules know words, this knows what messages like yours meant.
+"""The learned second opinion: the rules know signs, this knows what messages like yours meant.
 
-A softmax regression over the query encoder's vectors of the last message and of the whole conversation, and over what
-the rules found, switched-off findings included. benchmarks/train_guardrail.py learns it from labelled messages and
-writes data/head.json; the decision below is the same arithmetic everywhere, so the same message gets the same answer.
+A softmax regression over the query encoder's vectors of the last message and of the whole conversation, over which
+rules matched or were switched off and why, and over words and pairs of words. benchmarks/train_guardrail.py learns it
+from labelled messages and writes data/head.json, in which every word and rule stands with its weight for each tier.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from wellcited.datatypes import Tier
@@ -25,23 +26,12 @@ if TYPE_CHECKING:
 
 Encode = Callable[[Sequence[str]], "NDArray[np.float32]"]
 
-REFER = 0.48
-"""A conversation that the rules let pass is referred from this probability of any tier on."""
-REFER_GRAVE = 0.25
-"""The same, from this probability of urgent and emergency together."""
-OVERRULE = {"professional": 0.6, "urgent": 0.8, "emergency": 0.85}
-"""What the rules say stands unless the head is this sure that nothing is wrong."""
-TELL_EMERGENCY = 0.38
-TELL_URGENT = 0.5
-"""Of the probability of being referred at all, the share from which the graver tier is told. A missed emergency costs
-more than a needless one, so it needs less than half."""
-ALONE = 0.5
-"""The head alone calls an emergency only from this probability on; below, it says urgent."""
-
 LONGEST = 1500
 """The head reads the end of the last message and of the conversation, so many characters: what the encoder takes."""
 RECENT = 3
 """The head reads so many of the latest messages: it was learned on short conversations. Rules remember the others."""
+WORDS_LENGTH = 6.0
+"""All words of a message together count like a vector of this length."""
 
 Probabilities = tuple[float, float, float, float]
 """Of none, professional, urgent and emergency, in the order of TIERS."""
@@ -51,7 +41,13 @@ class Found(Protocol):
     """What the head needs to know of one finding of the rules."""
 
     @property
+    def rule(self) -> str: ...
+
+    @property
     def tier(self) -> Tier: ...
+
+    @property
+    def category(self) -> str: ...
 
     @property
     def switched_off_by(self) -> str | None: ...
@@ -71,42 +67,60 @@ def signs(texts: Sequence[str], tier: Tier, findings: Sequence[Found], language:
     return row
 
 
+def traces(findings: Iterable[Found]) -> set[str]:
+    """Return what each finding leaves for the head: "on dvt.one_leg", or "off dvt.one_leg" and "past dvt"."""
+    left: set[str] = set()
+    for one in findings:
+        off = one.switched_off_by
+        left |= {f"off {one.rule}", f"{off} {one.category}"} if off else {f"on {one.rule}"}
+    return left
+
+
+def terms(messages: Sequence[Sequence[str]]) -> set[str]:
+    """Return the words of the latest messages and each two neighbours, "<" and ">" being a message's ends."""
+    found: set[str] = set()
+    for forms in messages[-RECENT:]:
+        row = ["<", *forms, ">"]
+        found.update(row)
+        found.update(f"{one} {two}" for one, two in pairwise(row))
+    return found
+
+
 @dataclass(frozen=True)
 class Head:
-    """The weights, of shape (2 x dimension + 16, 4), and the encoder they belong to."""
+    """The weights, of shape (2 x dimension + 16, 4), those of rules and words by name, and the encoder they go with."""
 
     encode: Encode
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
     version: str
+    rules: Mapping[str, Sequence[float]]
+    words: Mapping[str, Sequence[float]]
 
-    def judge(self, texts: Sequence[str], seen: Sequence[float]) -> Probabilities:
-        """Return the probability of each tier for the reader's messages `texts`, the last one being answered."""
+    def judge(
+        self, texts: Sequence[str], seen: Sequence[float], left: Iterable[str] = (), said: Iterable[str] = ()
+    ) -> Probabilities:
+        """Return the probability of each tier for the reader's messages `texts`, the last one being answered.
+
+        `seen`, `left` and `said` are `signs`, `traces` and `terms` of the same messages.
+        """
         import numpy as np
 
         last, whole = texts[-1][-LONGEST:], " ".join(texts[-RECENT:])[-LONGEST:]
         vectors = self.encode([last] if last == whole else [last, whole])
         row = np.concatenate([vectors[0], vectors[-1], np.asarray(seen, dtype=np.float32)])
-        logits = row @ self.weights + self.bias
+        logits = (row @ self.weights + self.bias).astype(np.float64)
+        # In sorted order: a sum of floats depends on it, and a set has none.
+        known = [self.words[name] for name in sorted(said) if name in self.words]
+        if known:
+            logits += np.sum(known, axis=0) * (WORDS_LENGTH / math.sqrt(len(known)))
+        for name in sorted(left):
+            logits += np.asarray(self.rules.get(name, (0.0,) * len(TIERS)))
         chances = np.exp(logits - logits.max())
         none, professional, urgent, emergency = (chances / chances.sum()).tolist()
         if not math.isfinite(none + professional + urgent + emergency):
             raise SafetyDataError("safety/data/head.json: its weights give no probability; reinstall wellcited")
         return none, professional, urgent, emergency
-
-
-def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
-    """Return the tier that rules and head give together; what is `firm` the head may raise but not lower."""
-    none, professional, urgent, emergency = chances
-    referred = professional + urgent + emergency
-    floor = by_rules if by_rules != "none" and (firm or none < OVERRULE[by_rules]) else "none"
-    if referred <= REFER and urgent + emergency <= REFER_GRAVE:
-        by_head: Tier = "none"
-    elif emergency > TELL_EMERGENCY * referred:
-        by_head = "emergency" if emergency > ALONE or by_rules in ("urgent", "emergency") else "urgent"
-    else:
-        by_head = "urgent" if urgent + emergency > TELL_URGENT * referred else "professional"
-    return max(floor, by_head, key=TIERS.index)
 
 
 def open_head(encode: Encode, encoder_key: str) -> Head | None:
@@ -123,8 +137,10 @@ def open_head(encode: Encode, encoder_key: str) -> Head | None:
             return None
         weights = np.array(table["weights"], dtype=np.float32)
         bias = np.array(table["bias"], dtype=np.float32)
-    except (ValueError, KeyError, TypeError) as error:
+        rules, words = table["rules"], table["words"]
+        lengths = {len(row) for named in (rules, words) for row in named.values()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SafetyDataError(f"safety/data/head.json cannot be read: {error}; reinstall wellcited") from error
-    if bias.shape != (len(TIERS),) or weights.ndim != 2 or weights.shape[1] != len(TIERS):
+    if bias.shape != (len(TIERS),) or weights.ndim != 2 or weights.shape[1] != len(TIERS) or lengths - {len(TIERS)}:
         raise SafetyDataError(f"safety/data/head.json: weights of shape {weights.shape}; reinstall wellcited")
-    return Head(encode, weights, bias, hashlib.sha256(content).hexdigest()[:6])
+    return Head(encode, weights, bias, hashlib.sha256(content).hexdigest()[:6], rules, words)

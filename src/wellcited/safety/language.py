@@ -12,6 +12,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 # A message counts as unreadable only with this much of another script, or this many words of another language.
 FOREIGN_LETTERS = 12
 FOREIGN_WORDS = 2
+PLAINLY = 3
 
 
 def language_of(words: Words, common: Mapping[str, Iterable[str]]) -> Language:
@@ -20,6 +21,17 @@ def language_of(words: Words, common: Mapping[str, Iterable[str]]) -> Language:
     scores = {language: sum(form in common[language] for form in forms) for language in LANGUAGES}
     best = max(LANGUAGES, key=lambda language: scores[language])
     return best if scores[best] > scores["en"] else "en"
+
+
+def plainly_english(words: Words, common: Mapping[str, Iterable[str]]) -> bool:
+    """Whether several of the commonest words are English and at most one belongs to another of the six alone."""
+    forms = [word.form for word in words.words]
+    others = (
+        sum(form in common[language] and form not in common["en"] for form in forms)
+        for language in LANGUAGES
+        if language != "en"
+    )
+    return sum(form in common["en"] for form in forms) >= PLAINLY and max(others) <= 1
 
 
 def unreadable(words: Words, common: Mapping[str, Iterable[str]]) -> bool:

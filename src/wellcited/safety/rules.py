@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Literal, cast
 
@@ -19,7 +20,10 @@ MODIFIERS = ("negated", "past", "hypothetical", "fiction", "handled", "bystander
 # "He says he's fine" does not make a broken hip less urgent.
 _FOR_PROFESSIONAL_ONLY = frozenset({"bystander"})
 RULE_FILES = ("emergency.toml", "urgent.toml", "professional.toml", "other_languages.toml")
-_KEYS = {"id", "tier", "category", "source", "scope", "when", "keep", "lasting", "examples", "near_misses"}
+OWN_FILE = "safety.toml"
+"""The name under which a publisher's own file takes part; see extension.py."""
+_KEYS = {"id", "tier", "category", "source", "scope", "when", "keep", "lasting", "literal", "examples", "near_misses"}
+_WORD = re.compile(r"[a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Rule:
     """One warning sign. It fires when all conditions of any line of `when` hold and no modifier switches one off.
 
     `lasting`: a state that "all clear" does not end (a hip replacement, a blood thinner, a pregnancy).
+    `own`: written by the publisher, so unknown to the head, which may not lower it.
     """
 
     id: str
@@ -49,6 +54,7 @@ class Rule:
     lasting: bool
     examples: tuple[str, ...]
     near_misses: tuple[str, ...]
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,19 @@ def data_files() -> dict[str, bytes]:
     return {f.name: f.read_bytes() for f in sorted(folder.iterdir(), key=lambda f: f.name) if f.name.endswith(".toml")}
 
 
-def load_rules(files: Mapping[str, bytes]) -> RuleBook:
-    """Read the rule book from the data files.
+def load_rules(files: Mapping[str, bytes], own_name: str = OWN_FILE) -> RuleBook:
+    """Read the rule book from the data files, and from a publisher's own where it is among them.
+
+    `own_name` is what errors call that one.
 
     Raises: SafetyDataError naming the file and the rule, for anything that is not as docs/safety.md says.
     """
     tables = {name: read_table(name, files) for name in ("vocabulary.toml", "modifiers.toml", *RULE_FILES)}
+    own = read_table(OWN_FILE, files) if OWN_FILE in files else {}
     phrases = {**tables["vocabulary.toml"], **tables["other_languages.toml"].get("vocabulary", {})}
+    if taken := set(own.get("vocabulary", {})) & set(phrases):
+        raise SafetyDataError(f"{own_name}: vocabulary {sorted(taken)[0]!r} exists already; give yours another name")
+    phrases |= own.get("vocabulary", {})
     names = frozenset(phrases)
     vocabularies = {name: _patterns(lines, names, f"vocabulary {{{name}}}") for name, lines in phrases.items()}
     settings = tables["modifiers.toml"]
@@ -84,7 +96,9 @@ def load_rules(files: Mapping[str, bytes]) -> RuleBook:
     }
     places = frozenset(settings["places"])
     rules = tuple(_rule(entry, names, places, name) for name in RULE_FILES for entry in tables[name].get("rule", []))
-    _check_unique(rule.id for rule in rules)
+    modifiers["idiom"] += _patterns(own.get("normal", ()), names, f"{own_name} normal")
+    rules += tuple(replace(_rule(entry, names, places, own_name), own=True) for entry in own.get("rule", []))
+    _check_unique((rule.id for rule in rules), f"{own_name}: " if own else "")
     digest = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()
     others = [
         *(condition.pattern for rule in rules for line in rule.when for condition in line),
@@ -107,6 +121,8 @@ def _rule(entry: Mapping[str, Any], names: frozenset[str], places: frozenset[str
     where = f"{file}: rule {entry.get('id', '(without id)')!r}"
     if unknown := set(entry) - _KEYS:
         raise SafetyDataError(f"{where}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(_KEYS))}")
+    literals = [" ".join(_WORD.findall(line.lower().replace("'", ""))) for line in entry.get("literal", ())]
+    entry = {**entry, "when": [*entry.get("when", ()), *literals]}
     for key in ("id", "tier", "category", "source", "when", "examples"):
         if not entry.get(key):
             raise SafetyDataError(f"{where}: {key!r} is missing")
@@ -155,9 +171,9 @@ def _patterns(lines: Iterable[str], names: frozenset[str], where: str) -> tuple[
     return tuple(parse(line, names, where) for line in lines)
 
 
-def _check_unique(ids: Iterable[str]) -> None:
+def _check_unique(ids: Iterable[str], where: str) -> None:
     seen: set[str] = set()
     for rule_id in ids:
         if rule_id in seen:
-            raise SafetyDataError(f"two rules have the id {rule_id!r}; give each its own")
+            raise SafetyDataError(f"{where}two rules have the id {rule_id!r}; give each its own")
         seen.add(rule_id)

@@ -31,17 +31,19 @@ _SPECIAL = {
 }
 _EMOJI = {"🤒": " fever ", "🤮": " vomiting ", "🤢": " nauseous ", "🤰": " pregnant ", "🩸": " bleeding ", "🔟": " 10 "}
 _SPACED = re.compile(r"(?<![^\W_])(?:[a-z][ .\-_*]){3,24}[a-z](?![^\W_])")
+_DOTTED = re.compile(r"(?<![^\W_])(?:[a-z][.\-_*]){1,24}[a-z](?![^\W_])")
+_APART = re.compile(r"(?<!\S)[a-z](?: [a-z]){1,24}(?!\S)")
 _TOKEN = re.compile(
     r"(?P<scale>\d{1,2}(?:[.,]\d)?(?: ?- ?\d{1,2})? ?(?:/ ?10|out ?(?:of|ta) ?(?:10|ten))(?!\d))"
     r"|(?P<clinic>a ?& ?e\b)"
     r"|(?P<number>\d+(?:[.,]\d+)?)"
-    r"|(?P<word>[a-z0-9@$]*[a-z][a-z0-9@$]*(?:'[a-z]+)*)"
+    r"|(?P<word>[0-9@$]{0,20}[a-z][a-z0-9@$]*(?:'[a-z]+)*)"
     r"|(?P<stop>[.!?;…]+|\n\s*\n)"
     r"|(?P<pause>[\n,:()\[\]{}\"“”«»—–]+|(?<= )-+(?= ))"
     r"|(?P<other>[^\W\d_]+)"
 )
 _GLUED = re.compile(r"^(?P<letters>[a-z]{1,3})(?P<digits>\d+)(?P<rest>[a-z]*)$|^(?P<number>\d+)(?P<unit>[a-z]+)$")
-_UNITS = frozenset({"s", "st", "nd", "rd", "th", "yo", "y", "yr", "f", "m"})
+_UNITS = frozenset({"s", "yo", "y", "yr", "f", "m"})
 _NUMBERS = {
     **{w: float(n) for n, w in enumerate(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
@@ -148,7 +150,9 @@ def fold(text: str) -> tuple[str, list[int]]:
 def read(text: str, spelling: Mapping[str, str]) -> Words:
     """Split a message into words; `spelling` maps shorthand to the form that rules use ("nite" to "night")."""
     folded, origin = fold(text)
-    folded = _SPACED.sub(_close_up, folded)
+    folded = _DOTTED.sub(_close_up, folded)
+    # "n u m b   i n   m y": the longer runs give away that the short ones are words too, and the wide gaps part them.
+    folded = (_APART if "  " in folded and _SPACED.search(folded) else _SPACED).sub(_close_up, folded)
     words: list[Word] = []
     questions: set[int] = set()
     sentence = clause = foreign = 0
@@ -194,7 +198,7 @@ def _forms(kind: str, piece: str) -> list[tuple[str, float | None, bool]]:
     if piece.isalpha():
         form = re.sub(r"([a-z])\1{2,}", r"\1", piece)
         return [(form, _NUMBERS.get(form), False)]
-    if (glued := _GLUED.match(piece)) and (not glued["rest"] or len(glued["digits"]) > 1 or glued["rest"] in _UNITS):
+    if (glued := _GLUED.match(piece)) and (not glued["rest"] or glued["rest"] in _UNITS):
         parts = [
             part for part in (glued["letters"], glued["digits"], glued["rest"], glued["number"], glued["unit"]) if part
         ]

@@ -1,0 +1,101 @@
+"""Rules and head together: what the head raises, what it may let pass, and what it may not touch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wellcited.datatypes import Tier
+from wellcited.safety.head import LONGEST, RECENT, Head, Probabilities, signs, terms, traces
+from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
+from wellcited.safety.rules import TIERS
+
+COSTS = (1.0, 1.0, 2.5, 5.0)
+"""What a needless referral costs, and what it costs to miss a professional, an urgent and an emergency message. Chosen
+on the risk curve that benchmarks/train_guardrail.py prints, from messages that the head had not seen."""
+OVERRULE = {"professional": 0.5, "urgent": 0.7, "emergency": 0.8}
+"""What the rules say stands unless the head is this sure that nothing is wrong."""
+TELL_EMERGENCY = 0.38
+TELL_URGENT = 0.5
+"""Of the probability of being referred at all, the share from which the graver tier is told. A missed emergency costs
+more than a needless one, so it needs less than half."""
+ALONE = 0.5
+"""The head alone calls an emergency only from this probability on; below, it says urgent."""
+
+LOOSE = frozenset({"minor_child"})
+"""Of the lasting states, the one that the head may lower: a schoolboy asks for his homework too."""
+FIRM = frozenset({"self_harm_overdose", "violence"})
+"""Categories with messages of their own. The head lowers neither them nor a state of the reader that lasts: a
+pregnancy, say."""
+STICKY_TURNS = 3
+"""Of so many earlier turns with a sign it is asked again whether they were referred."""
+MOST_PARTS = 8
+"""A message that is longer than the head can read is read in so many parts."""
+
+
+def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
+    """Return the tier that rules and head give together; what is `firm` the head may raise but not lower."""
+    none, professional, urgent, emergency = chances
+    referred = professional + urgent + emergency
+    floor = by_rules if by_rules != "none" and (firm or none < OVERRULE[by_rules]) else "none"
+    needless, *missed = COSTS
+    if sum(cost * chance for cost, chance in zip(missed, chances[1:], strict=True)) <= needless * none:
+        by_head: Tier = "none"
+    elif emergency > TELL_EMERGENCY * referred:
+        by_head = "emergency" if emergency > ALONE or by_rules in ("urgent", "emergency") else "urgent"
+    else:
+        by_head = "urgent" if urgent + emergency > TELL_URGENT * referred else "professional"
+    return max(floor, by_head, key=TIERS.index)
+
+
+class SecondOpinion:
+    """Lets the head judge what the rules have seen."""
+
+    def __init__(self, matcher: Matcher, head: Head) -> None:
+        self._matcher = matcher
+        self.head = head
+
+    def on(self, texts: Sequence[str], seen: Examination) -> Examination:
+        """Return the examination with the tier of both. Nobody's flag of an earlier turn that holds is lowered, nor
+        one in words that the head has not read."""
+        if seen.findings and seen.findings[-1].rule == UNREADABLE:
+            return seen
+        chances = self._judge(texts, seen)
+        live = [one for one in seen.findings if one.switched_off_by is None]
+        firm = any(holds(self._matcher, one, texts) for one in live)
+        for turn in () if firm else sorted({one.turn for one in live if one.turn < len(texts) - 1})[-STICKY_TURNS:]:
+            told = texts[: turn + 1]
+            firm = firm or self.on(told, self._matcher.examine(told)).tier != "none"
+        tier = max([decide(seen.tier, chances, firm), *self._elsewhere(texts[-1])], key=TIERS.index)
+        return seen.model_copy(update={"tier": tier, "head": chances})
+
+    def _judge(self, texts: Sequence[str], seen: Examination) -> Probabilities:
+        said = terms([self._matcher.forms(text[-LONGEST:]) for text in texts[-RECENT:]])
+        numbers = signs(texts, seen.tier, seen.findings, seen.language, seen.again)
+        return self.head.judge(texts, numbers, traces(seen.findings), said)
+
+    def _elsewhere(self, text: str) -> Iterator[Tier]:
+        """The grave tiers of the parts of a long message that come before what the head reads of it anyway."""
+        for part in parts(text)[:-1]:
+            seen = self._matcher.examine([part])
+            tier = decide(seen.tier, self._judge([part], seen))
+            if tier in ("urgent", "emergency"):
+                yield tier
+
+
+def holds(matcher: Matcher, one: Finding, texts: Sequence[str]) -> bool:
+    """Whether the head may not lower a finding: it has its own message, is a lasting state of the reader, is by a rule
+    of the publisher, or stands where the head has not read."""
+    if one.rule in matcher.own:
+        return True
+    lasts = one.rule in matcher.lasting and one.category not in LOOSE
+    if one.category in FIRM or (lasts and matcher.told_of_oneself(texts[one.turn], one)):
+        return True
+    return one.turn == len(texts) - 1 and one.start < len(texts[one.turn]) - LONGEST
+
+
+def parts(text: str) -> list[str]:
+    """Return a long text in overlapping parts that the head can read, the last part being the end of the text."""
+    if len(text) <= LONGEST:
+        return [text]
+    step = max(LONGEST * 3 // 4, -(-(len(text) - LONGEST) // (MOST_PARTS - 1)))
+    return [text[start : start + LONGEST] for start in range(0, len(text) - LONGEST, step)] + [text[-LONGEST:]]
