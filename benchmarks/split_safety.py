@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from wellcited.encoding import PassageEncoder
+from wellcited.models import PassageEncoder
 
 SAFETY = Path(__file__).resolve().parent / "safety"
 MOVED = SAFETY / "more.regrouped.jsonl"

@@ -284,7 +284,7 @@ def _guardrail_alone(settings: Settings, needed: bool) -> Guardrail:
 
     guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
     try:
-        build = bundle.live_build(settings.index, settings.model)
+        build = bundle.live_build(settings.index, settings)
     except IndexMissing:
         if needed:
             raise
