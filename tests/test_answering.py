@@ -228,3 +228,22 @@ def test_a_citation_links_to_the_address_of_its_section_and_of_no_other() -> Non
     assert urls[1:3] == ["https://x.example/faq#a"] * 2
     assert urls[0].startswith("/guide/pens?start=")
     assert urls[3].startswith("/guide/pens?start=")
+
+
+@pytest.mark.parametrize(
+    ("source_url", "address"),
+    [
+        ("https://a.example/guide?x=1", "https://a.example/guide?x=1#:~:text=Sentence%2000%20is%20here."),
+        ("http://a.example/guide#part", "http://a.example/guide#part:~:text=Sentence%2000%20is%20here."),
+        ("javascript:alert(1)", None),
+        ("a/local/page.html", None),
+        (None, None),
+    ],
+)
+def test_a_citation_leads_to_the_words_on_the_publishers_own_page_where_there_is_one(
+    source_url: str | None, address: str | None
+) -> None:
+    published = GUIDE.model_copy(update={"source_url": source_url})
+    (citation,) = cite([sentence(0, 1)], {"pens": published})
+    assert citation.source_url == address
+    assert citation.url.startswith("/guide/pens?")

@@ -95,6 +95,7 @@ def cite(quotes: Iterable[Quote], documents: Mapping[str, Document], first_numbe
                 end=end,
                 url=_section_url(document, start) or passage_url(document.id, start, end, text),
                 page=bisect_right(document.pages, start) or None,
+                source_url=_at_source(document.source_url, text),
             )
         )
     return tuple(citations)
@@ -116,15 +117,23 @@ def passage_url(document_id: str, start: int, end: int, text: str) -> str:
     The text directive (`#:~:text=`) names the quote's first and last words, as the URL Fragment Text Directives
     draft has it; browsers without it go to the element `cite`. `sha` tells whether the words still stand there.
     """
+    address = f"/guide/{quote(document_id, safe='')}?start={start}&end={end}&sha={quote_digest(text)}"
+    return f"{address}#cite{_directive(text)}"
+
+
+def _at_source(source_url: str | None, text: str) -> str | None:
+    """Return the address of the words `text` on the publisher's own page, where the guide has one on the web."""
+    if source_url is None or not source_url.lower().startswith(("https://", "http://")):
+        return None
+    return f"{source_url}{'' if '#' in source_url else '#'}{_directive(text)}"
+
+
+def _directive(text: str) -> str:
     terms = text.split()
     if len(terms) <= 2 * FRAGMENT_WORDS:
-        fragment = _encoded(" ".join(terms))
-    else:
-        first, last = terms[:FRAGMENT_WORDS], terms[-FRAGMENT_WORDS:]
-        fragment = f"{_encoded(' '.join(first))},{_encoded(' '.join(last))}"
-    return (
-        f"/guide/{quote(document_id, safe='')}?start={start}&end={end}&sha={quote_digest(text)}#cite:~:text={fragment}"
-    )
+        return f":~:text={_encoded(' '.join(terms))}"
+    first, last = terms[:FRAGMENT_WORDS], terms[-FRAGMENT_WORDS:]
+    return f":~:text={_encoded(' '.join(first))},{_encoded(' '.join(last))}"
 
 
 def quote_digest(text: str) -> str:
