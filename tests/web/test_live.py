@@ -22,6 +22,7 @@ from wellcited.web.app import create_app
 from wellcited.web.live import Live
 
 from .fakes import FakeAssistant
+from .running import apart
 
 QUESTION = "How often should I descale a kettle?"
 
@@ -148,7 +149,7 @@ def test_following_takes_up_a_build_within_two_seconds_and_survives_a_fault(
     before = live.bundle_id
     build_id = rebuild(kettle, "every week")
     bundle.make_current(kettle.index, before)
-    assert asyncio.run(follow())
+    assert apart(asyncio.run, follow())
 
 
 def test_the_server_shows_the_new_guide_in_answers_pages_and_chat_without_a_restart(kettle: Settings) -> None:
@@ -194,6 +195,6 @@ def test_an_assistant_of_its_own_is_never_swapped() -> None:
     fake = FakeAssistant()
     live = Live(fake)
     assert not live.look()
-    asyncio.run(asyncio.wait_for(live.follow(), 1))
+    apart(asyncio.run, asyncio.wait_for(live.follow(), 1))
     assert live.current is fake
     assert live.ask("How long?") == fake.ask("How long?")
