@@ -180,7 +180,12 @@ def swap(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"server's memory before {memory:.0f} MiB, after {after:.0f} MiB")
 
 
-UNLIMITED = {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+UNLIMITED = {
+    "HF_HUB_OFFLINE": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "WELLCITED_RATE_PER_MINUTE": "0",
+    "WELLCITED_RATE_PER_MINUTE_GLOBAL": "0",
+}
 
 
 def client(

@@ -7,10 +7,7 @@ import logging
 import shutil
 import time
 import weakref
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 from conftest import KETTLE, Built, write_tiny_corpus
@@ -25,8 +22,8 @@ from wellcited.web.app import create_app
 from wellcited.web.live import Live
 
 from .fakes import FakeAssistant
+from .running import apart
 
-T = TypeVar("T")
 QUESTION = "How often should I descale a kettle?"
 
 
@@ -36,12 +33,6 @@ def kettle(tiny: Built, tmp_path: Path) -> Settings:
     write_tiny_corpus(tmp_path / "corpus")
     shutil.copytree(tiny.index, tmp_path / "index")
     return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
-
-
-def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` in an event loop of its own: this thread's may be the browser's."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
 
 
 def rebuild(settings: Settings, often: str) -> str:
@@ -158,7 +149,7 @@ def test_following_takes_up_a_build_within_two_seconds_and_survives_a_fault(
     before = live.bundle_id
     build_id = rebuild(kettle, "every week")
     bundle.make_current(kettle.index, before)
-    assert in_a_thread(follow())
+    assert apart(asyncio.run, follow())
 
 
 def test_the_server_shows_the_new_guide_in_answers_pages_and_chat_without_a_restart(kettle: Settings) -> None:
@@ -204,6 +195,6 @@ def test_an_assistant_of_its_own_is_never_swapped() -> None:
     fake = FakeAssistant()
     live = Live(fake)
     assert not live.look()
-    in_a_thread(asyncio.wait_for(live.follow(), 1))
+    apart(asyncio.run, asyncio.wait_for(live.follow(), 1))
     assert live.current is fake
     assert live.ask("How long?") == fake.ask("How long?")

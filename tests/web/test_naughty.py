@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -288,9 +289,10 @@ def test_addresses_of_naughty_strings_are_pages_or_problems_and_repeat_no_markup
 def test_the_largest_body_of_the_worst_strings_is_refused_or_answered_in_time(client: TestClient) -> None:
     for words in ("<" * 1000, "&#" * 500, "a\u0300" * 500, "((((" * 300, "I can't " * 100, "\u202e" * 900):
         turns = [{"role": "user", "content": words} for _ in range(MAX_BODY_BYTES // 8000)]
+        begun = time.process_time()  # of all threads; the clock on the wall would measure the machine's other work
         response = client.post("/api/ask", json={"question": words[:3999], "history": turns})
         assert response.status_code in (200, 413, 422)
-        assert response.elapsed.total_seconds() < 10
+        assert time.process_time() - begun < 5
 
 
 @pytest.mark.browser

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -69,21 +70,24 @@ def test_a_signed_token_opens_the_api(client: TestClient, made: Any) -> None:
         ("Bearer x", "not signed"),
         ("Bearer a.b.c", "not signed"),
         ("Bearer " + "x" * 5000, "too long"),
-        ("Bearer " + signed(secret="another secret of thirty-two bytes!"), "not signed"),
-        ("Bearer " + signed(algorithm="HS512", secret=SECRET * 2), "not signed"),
-        ("Bearer " + jwt.encode(claims(), None, "none"), "not signed"),
-        ("Bearer " + signed(exp=int(time.time()) - 60), "expired"),
-        ("Bearer " + signed(iat=int(time.time()) + 3600, exp=int(time.time()) + 3700), "from the future"),
-        ("Bearer " + signed(exp=int(time.time()) + 86400), "longer than the server's token_minutes (15)"),
-        ("Bearer " + signed(exp=None), "lacks the claim exp"),
-        ("Bearer " + signed(iat=None), "lacks the claim iat"),
-        ("Bearer " + signed(origin=None), "lacks the claim origin"),
-        ("Bearer " + signed(origin="https://b.example"), "made for another site"),
-        ("Bearer " + signed(origin=7), "made for another site"),
-        ("Bearer " + signed(exp="soon"), "not signed"),
+        (lambda: "Bearer " + signed(secret="another secret of thirty-two bytes!"), "not signed"),
+        (lambda: "Bearer " + signed(algorithm="HS512", secret=SECRET * 2), "not signed"),
+        (lambda: "Bearer " + jwt.encode(claims(), None, "none"), "not signed"),
+        (lambda: "Bearer " + signed(exp=int(time.time()) - 60), "expired"),
+        (lambda: "Bearer " + signed(iat=int(time.time()) + 3600, exp=int(time.time()) + 3700), "from the future"),
+        (lambda: "Bearer " + signed(exp=int(time.time()) + 86400), "longer than the server's token_minutes (15)"),
+        (lambda: "Bearer " + signed(exp=None), "lacks the claim exp"),
+        (lambda: "Bearer " + signed(iat=None), "lacks the claim iat"),
+        (lambda: "Bearer " + signed(origin=None), "lacks the claim origin"),
+        (lambda: "Bearer " + signed(origin="https://b.example"), "made for another site"),
+        (lambda: "Bearer " + signed(origin=7), "made for another site"),
+        (lambda: "Bearer " + signed(exp="soon"), "not signed"),
     ],
 )  # fmt: skip
-def test_without_a_good_token_the_answer_is_401_and_says_why(client: TestClient, authorization: str, said: str) -> None:
+def test_without_a_good_token_the_answer_is_401_and_says_why(
+    client: TestClient, authorization: str | Callable[[], str], said: str
+) -> None:
+    authorization = authorization if isinstance(authorization, str) else authorization()  # made now: it may expire
     response = client.post("/api/ask", json=ASKED, headers={"authorization": authorization, "origin": SITE})
     assert (response.status_code, response.headers["content-type"]) == (401, "application/problem+json")
     assert said in response.json()["detail"].lower() or said in response.json()["detail"]
