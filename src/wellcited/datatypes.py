@@ -124,8 +124,8 @@ class Citation(Value):
     """An exact quote: `quote == document.text[start:end]`, with the address that shows it in context.
 
     `url` is the page of this server, or of the publisher where the section has an address of its own (a FAQ file).
-    `page`, counted from 1, is where the quote starts in a paged file, None in any other. `source_url` leads to the quote
-    on the publisher's own page, where the guide names one.
+    `page`, counted from 1, is where the quote starts in a paged file, None in any other. `source_url` leads to the
+    quote on the publisher's own page, where the guide names one.
     """
 
     number: int
