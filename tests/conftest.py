@@ -18,7 +18,7 @@ import pytest
 
 from wellcited import bundle
 from wellcited.assistant import Assistant
-from wellcited.bundle import Build, ModelInfo
+from wellcited.bundle import Build, ModelInfo, Weights
 from wellcited.datatypes import Document, Message, Triage
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import BuildReport, build_index
@@ -187,8 +187,20 @@ class WordEncoder:
     exports: ClassVar[int] = 0
     embedded: ClassVar[list[str]] = []
 
-    def __init__(self, model: str, query_prefix: str | None = None, passage_prefix: str | None = None) -> None:
-        self.info = ModelInfo(name=model, digest=self.digest, query_prefix=query_prefix, passage_prefix=passage_prefix)
+    def __init__(
+        self,
+        model: str,
+        query_prefix: str | None = None,
+        passage_prefix: str | None = None,
+        weights: Weights = "int8",
+    ) -> None:
+        self.info = ModelInfo(
+            name=model,
+            digest=self.digest,
+            query_prefix=query_prefix,
+            passage_prefix=passage_prefix,
+            weights=weights,
+        )
         type(self).loads += 1
 
     @classmethod

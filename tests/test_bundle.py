@@ -153,6 +153,7 @@ def test_another_format_version_is_told_with_both_versions(index: Path, version:
         ({"model": "other"}, "was built with the model 'words', the settings want 'other'"),
         ({"query_prefix": "q: "}, "was built with the query_prefix 'ask: ', the settings want 'q: '"),
         ({"query_prefix": None}, "was built with the query_prefix 'ask: ', the settings want None"),
+        ({"encoder_weights": "float32"}, "was built with the encoder_weights 'int8', the settings want 'float32'"),
         ({"passage_prefix": "p: "}, "was built with the passage_prefix None, the settings want 'p: '"),
     ],
 )

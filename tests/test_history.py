@@ -84,7 +84,7 @@ def test_where_no_index_is_there_are_no_builds(tmp_path: Path) -> None:
 
 
 def test_a_build_of_the_same_model_is_the_live_one_or_else_a_whole_one(built: Built, three: list[str]) -> None:
-    key = built.build.manifest.model.key
+    key = built.build.manifest.model.vectors_key
 
     def found() -> str | None:
         build = history.same_model(built.index, key)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,6 +35,7 @@ BUILD_ID = re.compile(r"[0-9a-f]{16}")
 OWN_NAME = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.\d+(?:\.old)?")
 """The names of builds, of staging folders and of builds moved aside: nothing else is ever removed."""
 
+Weights = Literal["int8", "float32"]
 _V = TypeVar("_V", bound=Value)
 
 
@@ -51,10 +52,17 @@ class ModelInfo(Value):
     adapter: str = ""
     query_prefix: str | None = None
     passage_prefix: str | None = None
+    weights: Weights = "int8"
+    """How the export keeps its weights."""
+
+    @property
+    def vectors_key(self) -> str:
+        """What tells these vectors from any others: two models with one give the same, whatever their names."""
+        return f"{self.key}+{self.weights}"
 
     @property
     def key(self) -> str:
-        """What tells this encoder from any other: two with one key give the same vectors, whatever their names."""
+        """What tells this model from any other, to who learned from its vectors."""
         prefixes = [
             f"{name} {prefix!r}"
             for name, prefix in (("query", self.query_prefix), ("passage", self.passage_prefix))
@@ -266,6 +274,7 @@ def _refuse_others(folder: Path, stored: ModelInfo, settings: Settings) -> None:
         ("model", stored.name, settings.model),
         ("query_prefix", stored.query_prefix, settings.query_prefix),
         ("passage_prefix", stored.passage_prefix, settings.passage_prefix),
+        ("encoder_weights", stored.weights, settings.encoder_weights),
     ):
         if built_with != wanted:
             raise IndexMismatch(

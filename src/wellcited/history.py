@@ -46,12 +46,12 @@ def builds(index: Path, verify: bool = False) -> list[Entry]:
 
 
 def same_model(index: Path, key: str) -> Build | None:
-    """Return a whole build that was made with the model of this `key`, the live one first; None where there is none."""
+    """Return a whole build whose vectors have this `vectors_key`, the live one first; None where there is none."""
     live = bundle.current_id(index)
     for folder in sorted(_folders(index), key=lambda folder: folder.name != live):
         with suppress(BundleError):
             build = Build(folder, bundle.read_manifest(folder))
-            if build.manifest.model.key == key:
+            if build.manifest.model.vectors_key == key:
                 build.verify()
                 return build
     return None

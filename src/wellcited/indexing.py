@@ -100,7 +100,7 @@ def source_digest(documents: list[Document], settings: Settings, model: ModelInf
     return bundle.digest_of(
         bundle.FORMAT,
         settings.model,
-        model.key if model else [settings.query_prefix, settings.passage_prefix],
+        model.vectors_key if model else [settings.query_prefix, settings.passage_prefix, settings.encoder_weights],
         settings.passage_chars,
         [document.model_dump(mode="json") for document in documents],
     )
@@ -147,7 +147,7 @@ class _Work:
         read = corpus_of(self.corpus, settings)
         self.documents, self.skipped = list(read.documents), read.skipped
         self.passages = [passage for document in self.documents for passage in split(document, settings.passage_chars)]
-        self.model = identify(settings.model, settings.query_prefix, settings.passage_prefix)
+        self.model = identify(settings.model, settings.query_prefix, settings.passage_prefix, settings.encoder_weights)
         self.source = source_digest(self.documents, settings, self.model)
         self.tell("reading", 1, 1)
 
@@ -167,13 +167,13 @@ class _Work:
             loaded = self._load()
             self.model = loaded.info
         model = self.model
-        build_id = bundle.digest_of(self.source, model.key)[:16]
+        build_id = bundle.digest_of(self.source, model.vectors_key)[:16]
         if (kept := self._kept(build_id)) is not None:
             self.review(live, kept)
             if not self.dry_run:
                 bundle.make_current(self.index, build_id)
             return self._report(kept, embedded=0, reused=True)
-        kin = history.same_model(self.index, model.key)
+        kin = history.same_model(self.index, model.vectors_key)
         with bundle.staging(self.index, build_id) as staged:
             self.tell("encoder", 0, 1)
             if kin is not None:
@@ -196,7 +196,10 @@ class _Work:
         self.tell("model", 0, 1)
         settings = self.settings
         loaded = PassageEncoder(
-            settings.model, query_prefix=settings.query_prefix, passage_prefix=settings.passage_prefix
+            settings.model,
+            query_prefix=settings.query_prefix,
+            passage_prefix=settings.passage_prefix,
+            weights=settings.encoder_weights,
         )
         self.tell("model", 1, 1)
         return loaded

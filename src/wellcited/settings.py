@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     """What stands before every question for the model; by default what the model was published with."""
     passage_prefix: str | None = None
     """What stands before every passage for the model; by default what the model was published with."""
+    encoder_weights: Literal["int8", "float32"] = "int8"
+    """How the encoder keeps its weights: `int8` takes half the time, `float32` is the model itself."""
     passage_chars: int = Field(default=700, ge=100, le=5000)
     """The length, in characters, that a passage aims not to pass; a longer paragraph is split between sentences."""
     max_file_mb: float = Field(default=20.0, gt=0)
