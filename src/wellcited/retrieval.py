@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wellcited.bundle import DENSE, LEXICAL, TRAITS, WORDS, Build
+from wellcited.bundle import DENSE, LEXICAL, REPAIR, TRAITS, WORDS, Build
 from wellcited.conversation import leaning
 from wellcited.datatypes import Document, Hit, Passage, SentenceHit
 from wellcited.encoding import Encoder, Vectors
+from wellcited.errors import IndexDamaged
 from wellcited.layout import Layout, layout
 from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
 from wellcited.search.dense import DenseIndex
@@ -120,14 +121,19 @@ class Retriever:
     @classmethod
     def open(cls, build: Build, encoder: Encoder) -> Retriever:
         """Open the searches of `build`. Raises IndexDamaged."""
+        try:
+            traits = np.load(build.folder / TRAITS)
+            words = (build.folder / WORDS).read_text("utf-8").split()
+        except (OSError, ValueError, EOFError) as error:
+            raise IndexDamaged(f"{build.folder}: cannot be opened: {error}; {REPAIR}") from error
         return cls(
             build.documents(),
             build.passages(),
             DenseIndex.open(build.folder / DENSE),
             LexicalIndex.open(build.folder / LEXICAL),
             encoder,
-            np.load(build.folder / TRAITS),
-            (build.folder / WORDS).read_text("utf-8").split(),
+            traits,
+            words,
         )
 
     @property

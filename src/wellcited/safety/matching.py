@@ -69,7 +69,7 @@ class _Turn:
     english: bool
 
     def find(self, pattern: Pattern) -> list[Match]:
-        if self.reading.lacks(pattern.anchor):
+        if not pattern.needs <= self.reading.present:
             return []
         known = self.matches.get(pattern.source)
         if known is None:
@@ -92,7 +92,10 @@ class Matcher:
         self._common = common
         self._lasting = frozenset(rule.id for rule in book.rules if rule.lasting)
         self._own = frozenset(rule.id for rule in book.rules if rule.own)
-        self._ranked = sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
+        self._ranked = [
+            (rule, [_needs(line) for line in rule.when])
+            for rule in sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
+        ]
 
     @property
     def lasting(self) -> frozenset[str]:
@@ -131,9 +134,11 @@ class Matcher:
     def examine(self, texts: Sequence[str]) -> Examination:
         """What the rules make of the reader's messages, the last one being answered."""
         turns = [self._read(number, text) for number, text in enumerate(texts)]
+        present: frozenset[str] = frozenset().union(*(turn.reading.present for turn in turns))
         findings: list[Finding] = []
-        for rule in self._ranked:
-            finding = self._apply(rule, turns)
+        for rule, needs in self._ranked:
+            possible = [line for line, needed in zip(rule.when, needs, strict=True) if needed <= present]
+            finding = self._apply(rule, possible, turns) if possible else None
             if finding is not None:
                 findings.append(finding)
         language = self._language(turns)
@@ -167,12 +172,12 @@ class Matcher:
         english = plainly_english(words, self._common)
         return _Turn(number, reading, context_of(reading, self._book.modifiers), {}, english)
 
-    def _apply(self, rule: Rule, turns: Sequence[_Turn]) -> Finding | None:
-        """The latest live match of a rule; else one that was switched off; else None."""
+    def _apply(self, rule: Rule, lines: Sequence[Sequence[Condition]], turns: Sequence[_Turn]) -> Finding | None:
+        """The latest live match of a rule by one of its `lines`; else one that was switched off; else None."""
         spent: Finding | None = None
         if rule.id.endswith(OTHER_LANGUAGES) and all(turn.english for turn in turns):
             return None
-        for line in rule.when:
+        for line in lines:
             if not all(c.absent or any(turn.find(c.pattern) for turn in turns) for c in line):
                 continue
             hits = [self._hits(condition, rule, turns) for condition in line if not condition.absent]
@@ -210,6 +215,12 @@ class Matcher:
             if len(turn.reading.words) >= 3 or len(turns) == 1:
                 return language_of(turn.reading.words, self._common)
         return "en"
+
+
+def _needs(line: Sequence[Condition]) -> frozenset[str]:
+    """The words without which a line of a rule cannot match: most lines are told apart by them in no time."""
+    none: frozenset[str] = frozenset()
+    return none.union(*(condition.pattern.needs for condition in line if not condition.absent))
 
 
 def _closed_by(turn: _Turn, match: Match, rule: Rule, turns: Sequence[_Turn]) -> str | None:

@@ -15,7 +15,7 @@ Cost grows with the number of words, never with how they combine: each step keep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -103,6 +103,11 @@ class Reading:
                 for source in sources:
                     self._plain.setdefault(source, []).extend(seen)
 
+    @property
+    def present(self) -> KeysView[str]:
+        """The elements of words alone that stand somewhere."""
+        return self._plain.keys()
+
     def lacks(self, element: Element) -> bool:
         """Whether an element of words alone stands nowhere: the cheap way to say no to most patterns."""
         return element.plain and element.source not in self._plain
@@ -154,9 +159,11 @@ class Pattern(NamedTuple):
     source: str
     elements: tuple[Element, ...]
     anchor: Element
+    needs: frozenset[str]
+    """The elements of words alone that must stand somewhere in the message."""
 
     def find(self, reading: Reading) -> list[Match]:
-        if not reading.element(self.anchor):
+        if not (self.needs <= reading.present and reading.element(self.anchor)):
             return []
         words = reading.words.words
         ends: Found = {}
@@ -207,7 +214,8 @@ def parse(source: str, known: Iterable[str], where: str) -> Pattern:
     if not solid or elements[0].optional:
         raise SafetyDataError(f"{where}: the pattern {source!r} must begin with a word that is not optional")
     anchor = min(solid, key=lambda e: (len(e.vocabularies) > 0, len(e.exact) + len(e.starts), -len(e.source)))
-    return Pattern(source, tuple(elements), anchor)
+    needs = frozenset(element.source for element in solid if element.plain)
+    return Pattern(source, tuple(elements), anchor, needs)
 
 
 def _element(piece: str, gap: int, opens: bool, known: Iterable[str], where: str) -> Element:
