@@ -162,7 +162,8 @@ def _around(reading: Reading, patterns: Iterable[Pattern]) -> frozenset[int]:
 
 
 def _all(reading: Reading, patterns: Iterable[Pattern]) -> list[Match]:
-    return sorted({match for pattern in patterns for match in pattern.find(reading)})
+    present = reading.present
+    return sorted({match for pattern in patterns if pattern.needs <= present for match in pattern.find(reading)})
 
 
 def _sentences(reading: Reading, matches: Iterable[Match]) -> set[int]:

@@ -59,6 +59,8 @@ class Vocabulary:
     phrases: Mapping[str, tuple[Pattern, ...]]
     exact: Mapping[str, list[str]]
     starts: Mapping[str, list[str]]
+    by_anchor: Mapping[str, Mapping[str, list[Pattern]]]
+    """The phrases of each name by the element that must stand somewhere, "" where that is none of words alone."""
 
 
 def index(phrases: Mapping[str, tuple[Pattern, ...]], others: Iterable[Pattern]) -> Vocabulary:
@@ -72,7 +74,11 @@ def index(phrases: Mapping[str, tuple[Pattern, ...]], others: Iterable[Pattern])
             exact.setdefault(word, []).append(source)
         for start in element.starts:
             starts.setdefault(start, []).append(source)
-    return Vocabulary(phrases, exact, starts)
+    by_anchor: dict[str, dict[str, list[Pattern]]] = {name: {} for name in phrases}
+    for name, some in phrases.items():
+        for pattern in some:
+            by_anchor[name].setdefault(pattern.anchor.source if pattern.anchor.plain else "", []).append(pattern)
+    return Vocabulary(phrases, exact, starts, by_anchor)
 
 
 @dataclass(slots=True)
@@ -82,12 +88,15 @@ class Reading:
     words: Words
     vocabulary: Vocabulary
     hidden: frozenset[int] = frozenset()
+    present: KeysView[str] = field(init=False)
+    """The elements of words alone that stand somewhere."""
     _plain: dict[str, list[int]] = field(default_factory=dict)
     _elements: dict[str, dict[int, tuple[int, ...]]] = field(default_factory=dict)
     _phrases: dict[str, tuple[Match, ...]] = field(default_factory=dict)
     _negations: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.present = self._plain.keys()
         total = 0
         self._negations.append(0)
         for word in self.words.words:
@@ -103,11 +112,6 @@ class Reading:
                 for source in sources:
                     self._plain.setdefault(source, []).extend(seen)
 
-    @property
-    def present(self) -> KeysView[str]:
-        """The elements of words alone that stand somewhere."""
-        return self._plain.keys()
-
     def lacks(self, element: Element) -> bool:
         """Whether an element of words alone stands nowhere: the cheap way to say no to most patterns."""
         return element.plain and element.source not in self._plain
@@ -121,8 +125,10 @@ class Reading:
         if known is None:
             self._phrases[name] = ()
             found: set[Match] = set()
-            for pattern in self.vocabulary.phrases[name]:
-                found.update(pattern.find(self))
+            by_anchor = self.vocabulary.by_anchor[name]
+            for source in ("", *(self.present & by_anchor.keys())):
+                for pattern in by_anchor.get(source, ()):
+                    found.update(pattern.find(self))
             known = self._phrases[name] = tuple(sorted(found))
         return known
 
