@@ -187,11 +187,11 @@ class PassageEncoder:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the libraries' own progress bars and deprecation notices off the terminal; errors still raise."""
+    """Keep the libraries' own progress bars, notices and log handlers off the terminal; errors still raise."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    level = logging.root.manager.disable
+    level, handlers, threshold = logging.root.manager.disable, logging.root.handlers[:], logging.root.level
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
@@ -199,6 +199,8 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(level)
+        logging.root.handlers[:] = handlers  # onnxruntime's quantizer adds one of its own as it is imported
+        logging.root.setLevel(threshold)
         transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 

@@ -116,6 +116,8 @@ def test_what_the_head_alone_refers_gets_the_message_of_the_tier_and_names_the_h
     assert found.reasons == (f"head.{tier}",)
     assert "What does the psoas do" in found.message
     assert "{" not in found.message
+    # The head cannot say what it is about: a grave message tells also whom to talk to about thoughts of self-harm.
+    assert ("116 123" in found.message) == (tier in ("emergency", "urgent"))
 
 
 def test_the_head_lets_a_false_alarm_of_the_rules_pass(monkeypatch: pytest.MonkeyPatch) -> None:

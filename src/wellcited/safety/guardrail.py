@@ -114,6 +114,8 @@ class Guardrail:
             quotes,
             examination.again and lead is not None,
         )
+        if lead is None and examination.tier in ("emergency", "urgent"):  # the head cannot say what it is about
+            message += " " + self._messages.fixed("crisis", examination.language)
         by_head = (f"{HEAD}.{examination.tier}",) if examination.tier != examination.tier_by_rules else ()
         return Triage(
             tier=examination.tier,

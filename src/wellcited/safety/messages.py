@@ -35,7 +35,7 @@ class Messages:
         return _fill(template, {**lines, **numbers, "noticed": noticed})
 
     def fixed(self, name: str, language: Language) -> str:
-        """A message without evidence: "unreadable", "failed"."""
+        """A message without evidence: "unreadable", "failed", or the sentence "crisis" on thoughts of self-harm."""
         texts = self.table[language]
         return _fill(texts[name], {"numbers": self._numbers(texts)})
 
@@ -57,7 +57,7 @@ def load_messages(table: Mapping[str, Any], numbers: Sequence[str]) -> Messages:
             for tier in TIERS[1:]:
                 if not table.get(language, {}).get(kind, {}).get(tier):
                     raise SafetyDataError(f"messages.toml: [{language}.{kind}] has no message for tier {tier!r}")
-        for key in ("or", "and", "numbers", "noticed", "unreadable", "failed", "default"):
+        for key in ("or", "and", "numbers", "noticed", "unreadable", "failed", "crisis", "default"):
             if not table[language].get(key):
                 raise SafetyDataError(f"messages.toml: [{language}] has no {key!r}")
         for text in _texts(table[language]):
