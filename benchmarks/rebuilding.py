@@ -136,7 +136,7 @@ def swap(arguments: argparse.Namespace, folder: Path) -> None:
         port = free.getsockname()[1]
     variables = {**os.environ, **UNLIMITED}
     command = [str(Path(sys.executable).with_name("wellcited")), "serve", "--index", str(index), "--port", str(port)]
-    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         url = f"http://127.0.0.1:{port}"
         try:
             wait_for(lambda: get(f"{url}/readyz"), 120)
