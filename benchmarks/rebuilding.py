@@ -335,7 +335,7 @@ def sized(corpus: Path, index: Path) -> Path:
 
 def attempt(corpus: Path, index: Path, what: str) -> None:
     """Build, then make the next build larger until it fails; print the error and what is live."""
-    live: str | None = None
+    live = bundle.current_id(index)
     path = sorted(corpus.iterdir())[0]
     for number in range(40):
         with path.open("a", encoding="utf-8") as file:
