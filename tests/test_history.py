@@ -77,6 +77,14 @@ def test_a_damaged_build_is_listed_as_such_and_never_made_live(built: Built, thr
     assert bundle.current_id(built.index) == three[2]
 
 
+def test_a_damaged_current_hides_no_build_and_a_rollback_mends_it(built: Built, three: list[str]) -> None:
+    (built.index / bundle.CURRENT).write_bytes(b"\xff\xfe")
+    assert [(entry.id, entry.live) for entry in history.builds(built.index, verify=True)] == [
+        (build_id, False) for build_id in three[::-1]
+    ]
+    assert history.rollback(built.index).manifest.id == three[2] == bundle.current_id(built.index)
+
+
 def test_where_no_index_is_there_are_no_builds(tmp_path: Path) -> None:
     assert history.builds(tmp_path / "index") == []
     assert history.same_model(tmp_path / "index", "key") is None

@@ -41,13 +41,13 @@ class Failure(Value):
 
 def builds(index: Path, verify: bool = False) -> list[Entry]:
     """Return the builds that `index` keeps, the newest first; `verify` compares every file with its digest."""
-    live = bundle.current_id(index)
+    live = _live_id(index)
     return [_entry(folder, folder.name == live, verify) for folder in _folders(index)]
 
 
 def same_model(index: Path, key: str) -> Build | None:
     """Return a whole build whose vectors have this `vectors_key`, the live one first; None where there is none."""
-    live = bundle.current_id(index)
+    live = _live_id(index)
     for folder in sorted(_folders(index), key=lambda folder: folder.name != live):
         with suppress(BundleError):
             build = Build(folder, bundle.read_manifest(folder))
@@ -85,7 +85,7 @@ def prune(index: Path, keep: int) -> None:
 
     Only to be called by who holds the index (`exclusive`).
     """
-    live = bundle.current_id(index)
+    live = _live_id(index)
     others = [folder for folder in _folders(index) if folder.name != live and not _entry(folder, False, False).problem]
     kept = {live, *(folder.name for folder in others[: keep - 1])}
     for folder in (index / BUILDS).iterdir():
@@ -135,6 +135,14 @@ def last_failure(index: Path) -> Failure | None:
     try:
         return Failure.model_validate(json.loads((index / FAILED).read_text("utf-8")))
     except (OSError, ValueError, ValidationError):
+        return None
+
+
+def _live_id(index: Path) -> str | None:
+    """Return the id of the live build; None too where the file that should name it is damaged."""
+    try:
+        return bundle.current_id(index)
+    except BundleError:
         return None
 
 

@@ -35,7 +35,7 @@ SAMPLES = (
 """Texts that an export must embed as the model itself does."""
 AGREEMENT: dict[Weights, float] = {"int8": 0.99, "float32": 0.99999}
 """The least cosine of the vectors of an export and of the model, by how the export keeps its weights."""
-BLOCK = 32
+BLOCK = 16
 """So many weights share one scale."""
 
 
@@ -285,7 +285,7 @@ def _export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
 
 
 def _quantized(model: ModelProto) -> ModelProto:
-    """Return the model with the weights of its matrix products in 8 bits, a scale for each block of 32.
+    """Return the model with the weights of its matrix products in 8 bits, a scale for each block of 16.
 
     Reading the weights from memory is what takes the time of a single question, not computing with them.
     """
