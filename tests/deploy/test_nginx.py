@@ -21,7 +21,8 @@ from web.running import served
 from wellcited.settings import Settings
 
 RECIPE = PROJECT / "recipes" / "nginx" / "wellcited.conf"
-EMBEDDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A practice</title><link rel="icon" href="data:,"><h1>A practice</h1>
+EMBEDDING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A practice</title>
+<link rel="icon" href="data:,"><h1>A practice</h1>
 <wellcited-chat></wellcited-chat><script src="/ask/widget.js" defer></script></html>"""
 CONFIGURATION = """
 daemon off; master_process off; {user}
