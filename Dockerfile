@@ -26,13 +26,17 @@ RUN python3 -m venv /opt/index \
 COPY corpus corpus
 RUN /opt/index/bin/wellcited index --corpus corpus --index /srv/index --strict
 
-# What answers and serves. Tests of libraries and byte code that nothing reads would be a fifth of the image: the former
-# go, and the latter is written by answering a question and assembling the server, which also proves that both work.
+# What answers and serves. A third of what is installed would lie there unused, and goes: tests of libraries, Gradio's
+# video converter, plots, samples and Node server, and the copy of ONNX Runtime for C. Byte code is written for what is
+# imported alone, by answering a question and assembling the server, which also proves that nothing is missing.
 FROM source AS server
 RUN python3 -m venv /opt/wellcited \
  && /opt/wellcited/bin/pip install --quiet --no-cache-dir --no-compile --constraint constraints.txt '.[web]' \
  && /opt/wellcited/bin/python -m pip uninstall --quiet --yes setuptools pip \
- && find /opt/wellcited -depth \( -type d \( -name tests -o -name __pycache__ \) \) -exec rm -rf {} +
+ && cd /opt/wellcited/lib/python3*/site-packages \
+ && find . -depth -type d \( -name tests -o -name __pycache__ \) -exec rm -rf {} + \
+ && rm -rf gradio/media_assets gradio/templates/node gradio/templates/frontend/static/ffmpeg \
+      gradio/templates/frontend/static/bokeh onnxruntime/capi/libonnxruntime.so.*
 COPY --from=index /srv/index /srv/index
 RUN cd /srv \
  && /opt/wellcited/bin/wellcited ask "Should I see a doctor?" \
