@@ -23,8 +23,9 @@ FROM source AS index
 ARG PIP_EXTRA_INDEX_URL=
 RUN python3 -m venv /opt/index \
  && /opt/index/bin/pip install --quiet --no-cache-dir --no-compile --constraint constraints.txt '.[index]'
-COPY corpus corpus
-RUN /opt/index/bin/wellcited index --corpus corpus --index /srv/index --strict
+COPY . .
+RUN /opt/index/bin/wellcited index --corpus corpus --index /srv/index --strict \
+ && for own in wellcited.toml safety.toml; do if [ -f "$own" ]; then cp "$own" /srv/; fi; done
 
 # What answers and serves. A third of what is installed would lie there unused, and goes: tests of libraries, Gradio's
 # video converter, plots, samples and Node server, and the copy of ONNX Runtime for C. Byte code is written for what is
@@ -37,7 +38,7 @@ RUN python3 -m venv /opt/wellcited \
  && find . -depth -type d \( -name tests -o -name __pycache__ \) -exec rm -rf {} + \
  && rm -rf gradio/media_assets gradio/templates/node gradio/templates/frontend/static/ffmpeg \
       gradio/templates/frontend/static/bokeh onnxruntime/capi/libonnxruntime.so.*
-COPY --from=index /srv/index /srv/index
+COPY --from=index /srv /srv
 RUN cd /srv \
  && /opt/wellcited/bin/wellcited ask "Should I see a doctor?" \
  && /opt/wellcited/bin/python -c "from wellcited.settings import Settings; from wellcited.web.live import Live; \
@@ -46,7 +47,7 @@ from wellcited.web.app import create_app; create_app(Live.open(Settings()), Sett
 FROM python
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /srv --shell /usr/sbin/nologin wellcited
 COPY --from=server /opt/wellcited /opt/wellcited
-COPY --from=index /srv/index /srv/index
+COPY --from=index /srv /srv
 ENV PATH=/opt/wellcited/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -45,9 +45,14 @@ def test_a_space_installs_what_serving_asks_for_in_the_versions_of_the_lock() ->
 
 def test_a_space_starts_from_what_was_assembled_and_may_be_shown_by_its_host(tiny: Built, tmp_path: Path) -> None:
     space = tmp_path / "space"
-    places = {"CORPUS": str(tiny.corpus), "INDEX": str(tiny.index)}
+    corpus = tmp_path / "guides" / "corpus"
+    shutil.copytree(tiny.corpus, corpus)
+    own = corpus.parent / "safety.toml"
+    own.write_text("# the publisher's own rules\n")
+    places = {"CORPUS": str(corpus), "INDEX": str(tiny.index)}
     subprocess.run([SPACE / "assemble", space], check=True, env={**os.environ, **places}, capture_output=True)
     assert (space / str(front_matter()["app_file"])).is_file()
+    assert (space / "safety.toml").read_text() == own.read_text()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     given = {"SPACE_ID": "someone/ask", "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
@@ -126,8 +131,11 @@ def test_the_image_copies_only_what_its_context_holds() -> None:
     assert "*" in ignored
     let_in = {line[1:] for line in ignored if line.startswith("!")}
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
-    assert {name for names in copied for name in names.split()} == let_in
-    assert all((PROJECT / name).exists() for name in let_in)
+    named = {name for names in copied for name in names.split()} - {"."}
+    assert named <= let_in
+    # A publisher's own safety rules must never be left behind.
+    assert let_in - named == {"corpus", "safety.toml", "wellcited.toml"}
+    assert all((PROJECT / name).exists() for name in named)
 
 
 def test_the_container_s_health_check_asks_the_server_that_listens(tiny: Built, tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_the_limits_and_the_origins_hold_below_the_path() -> None:
         assert client.post("/ask/api/ask", json=ASKED).status_code == 429
 
 
+def test_assistants_are_answered_below_the_path() -> None:
+    asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    takes = {"accept": "application/json, text/event-stream"}
+    with client_of(mcp=True) as client:
+        below, bare = (client.post(path, json=asked, headers=takes) for path in ("/ask/mcp", "/mcp"))
+    assert (below.status_code, below.text) == (bare.status_code, bare.text)
+    assert below.status_code != 404
+
+
 def test_the_api_gives_addresses_relative_to_the_server_and_says_where_that_is(client: TestClient) -> None:
     answer = client.post("/ask/api/ask", json=ASKED).json()
     address = answer["citations"][0]["url"]
