@@ -5,13 +5,14 @@
 PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13; do \
   $$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
+VENV_RELEASE := .venv-release
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # The browser of the tests must be there under CI; elsewhere a test that lacks it says how to install it.
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help run index test check lint format bench bench-answers clean
+.PHONY: help run index test check lint format bench bench-answers package sbom licenses lock audit clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -44,8 +45,24 @@ bench-answers: $(VENV)/.installed-dev  ## compare answers with nearest-chunk sea
 bench: $(VENV)/.installed-dev  ## measure start, memory, latency and answers beside plain sentence-transformers + FAISS
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/run.py
 
+package: index $(VENV_RELEASE)/.installed  ## build wheel and sdist into dist/, and try the wheel in a clean environment
+	.ci/package
+
+sbom: package  ## write dist/wellcited.cdx.json: what `.[web]` installs, with versions and licences (CycloneDX)
+	$(VENV_RELEASE)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/wellcited.cdx.json .venv-package/bin/python
+
+licenses: $(VENV)/.installed-dev  ## write docs/licenses.md; fails on a licence that asks for more than a notice
+	$(BIN)/python release/licenses.py
+
+lock: $(VENV)/.installed-dev  ## write the versions that are installed into constraints.txt
+	$(BIN)/python release/lock.py --write
+
+audit: $(VENV_RELEASE)/.installed  ## ask the public advisories about every pinned version (needs the network)
+	$(VENV_RELEASE)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
+
 clean:  ## remove the environment and the built index
-	rm -rf $(VENV) index/builds index/CURRENT
+	rm -rf $(VENV) $(VENV_RELEASE) .venv-package dist index/builds index/CURRENT
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "wellcited needs Python 3.11 or newer with its venv module \
@@ -62,3 +79,9 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing the pinned packages and the tools (a few minutes the first time)"
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(VENV_RELEASE)/.installed: release/tools.txt
+	@echo "Installing the tools of a release"
+	@$(PYTHON) -m venv $(VENV_RELEASE)
+	@$(VENV_RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement release/tools.txt
+	@touch $@

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
@@ -25,6 +25,9 @@ from wellcited.indexing import BuildReport, build_index
 from wellcited.retrieval import Retriever
 from wellcited.search.lexical import words
 from wellcited.settings import Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PROJECT = Path(__file__).resolve().parents[1]
 GUIDE_VARIABLE = "WELLCITED_TEST_GUIDE"
@@ -87,6 +90,15 @@ A bicycle that squeaks has a dry chain or a dry jockey wheel.
 """
 
 
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
 @dataclass(frozen=True)
 class Built:
     """A corpus, the index built from it, and what the build reported."""
@@ -107,6 +119,23 @@ def _no_settings_from_outside() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("WELLCITED_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, one for all tests."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        told = "no chromium here; run: sudo apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(told)
+        pytest.skip(told)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 def write_tiny_corpus(folder: Path) -> Path:

@@ -148,3 +148,18 @@ def test_the_process_gives_its_whole_answer_and_the_exit_code_of_the_contract(ti
     assert refused.stderr == "wellcited: the question is empty; write what you would like to know\n"
     assert run("ask", "one", "two").returncode == 2
     assert run("index", "--no-such-option").returncode == 2
+
+
+def test_answering_leaves_nothing_behind_that_could_report_to_anyone(tiny: Built, tmp_path: Path) -> None:
+    # ONNX Runtime, unless told otherwise, keeps an id of the machine and a database of what it will send.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    ran = subprocess.run(
+        [sys.executable, "-m", "wellcited", "ask", "How often should I descale a kettle?", "--index", str(tiny.index)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**environment, "HOME": str(tmp_path), "PYTHONPATH": str(Path(wellcited.__file__).parents[1])},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "kettle" in ran.stdout
+    assert list(tmp_path.rglob("*")) == []

@@ -47,6 +47,9 @@ class QueryEncoder:
 
         One thread is best for single questions of many readers; 0 takes every core that the process may use.
         """
+        # Or else ONNX Runtime writes down an id of the machine and reports to its maker: its Privacy.md.
+        # Read when it is first imported, and a second of every short run besides.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
         from tokenizers import Tokenizer
 

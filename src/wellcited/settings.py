@@ -25,6 +25,7 @@ from wellcited.errors import SettingsError
 SETTINGS_FILE = "wellcited.toml"
 PREFIX = "WELLCITED_"
 _PORTS = {"http": 80, "https": 443}
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 
 
@@ -69,6 +70,13 @@ def _check_public_url(url: str) -> str:
     if parts.query or parts.fragment or "*" in url:
         raise ValueError(f"{url!r} is not an address that readers open; write e.g. https://guide.example")
     return url.rstrip("/")
+
+
+def _check_root_path(path: str) -> str:
+    bare = path.rstrip("/")
+    if not _PATH.fullmatch(bare) or {".", ".."} & set(bare.split("/")):
+        raise ValueError(f"{path!r} is not a path; write e.g. /ask (letters, digits and . _ ~ - between slashes)")
+    return bare
 
 
 def _check_secret(secret: SecretStr | None) -> SecretStr | None:
@@ -141,6 +149,8 @@ class Settings(BaseSettings):
     public_url: Annotated[str, AfterValidator(_check_public_url)] = ""
     """The address that readers open, e.g. `https://guide.example`, where a proxy stands before the server. Set, only
     pages of this address count as the server's own."""
+    root_path: Annotated[str, AfterValidator(_check_root_path)] = ""
+    """The path of a larger site that the server stands under, e.g. `/ask`, where a proxy passes that path on to it."""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     """How many proxies stand before the server, each adding to X-Forwarded-For; 0 does not believe that header."""
     rate_per_minute: int = Field(default=60, ge=0, le=100_000)

@@ -27,6 +27,7 @@ from wellcited.web.live import Live
 from wellcited.web.logs import RequestLog, configure_logging
 from wellcited.web.markup import escape
 from wellcited.web.metrics import Metrics, metrics_router
+from wellcited.web.mounting import Mounted
 from wellcited.web.observed import Observed
 from wellcited.web.openapi import describe
 from wellcited.web.origins import Origins
@@ -80,8 +81,8 @@ def create_app(
         lifespan=lifespan,
     )
     app.include_router(api_router(observed, settings, readiness))
-    app.include_router(guide_router(lambda: live.documents))
-    app.include_router(reference_router(app))
+    app.include_router(guide_router(lambda: live.documents, settings.root_path))
+    app.include_router(reference_router(app, settings.root_path))
     app.include_router(asset_router())
     app.include_router(widget_router(live, settings))
     app.include_router(metrics_router(metrics, settings))
@@ -105,6 +106,7 @@ def create_app(
     app.add_middleware(HeadAsGet)
     app.add_middleware(RequestLog, settings=settings, metrics=metrics)
     app.add_middleware(Forwarded, settings=settings)
+    app.add_middleware(Mounted, root=settings.root_path)
     return app
 
 
@@ -119,7 +121,7 @@ def serve(
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
         configure_logging(settings)
         app = create_app(live, settings, frame_ancestors)
-        print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
+        print(f"wellcited: http://{settings.host}:{settings.port}{settings.root_path}", flush=True)
         run(app, settings, listener)
 
 
@@ -165,13 +167,15 @@ def _mount_chat(app: FastAPI, live: Live, hold: Callable[[], Answering], setting
 
 
 def _furniture(assistant: Answering, settings: Settings) -> tuple[str, str]:
+    root = settings.root_path
     head = frame("head.html").substitute(
         title=escape(chat_title(assistant.documents)[0]),
-        theme_css=asset_url("theme.css"),
-        chat_css=asset_url("chat.css"),
-        theme_js=asset_url("theme.js"),
-        chat_js=asset_url("chat.js"),
-        icon=asset_url("icon.svg"),
+        root=root,
+        theme_css=asset_url("theme.css", root),
+        chat_css=asset_url("chat.css", root),
+        theme_js=asset_url("theme.js", root),
+        chat_js=asset_url("chat.js", root),
+        icon=asset_url("icon.svg", root),
     )
     return head, f'<div id="wellcited-early">{shell_html(assistant, settings)}</div>'
 

@@ -18,6 +18,7 @@ from wellcited.errors import QuestionError
 from wellcited.settings import Settings
 from wellcited.web.api import Answering, ask_within
 from wellcited.web.markup import escape
+from wellcited.web.mounting import mounted
 from wellcited.web.replies import Reply, problem_reply, reply
 from wellcited.web.static import frame
 
@@ -66,7 +67,7 @@ def take_turn(assistant: Answering, settings: Settings, turn: Any) -> Reply:
         except QuestionError as error:
             long = _length_note(question, history, settings)
             return problem_reply(long or str(error), long_conversation=bool(long) and _is_long(history, settings))
-        return reply(answer, assistant.documents, settings.emergency_numbers)
+        return reply(mounted(answer, settings.root_path), assistant.documents, settings.emergency_numbers)
     except QuestionError as error:
         return problem_reply(str(error), long_conversation=False)
     except Exception:  # the reader may be in pain: say what to do, whatever broke
@@ -102,7 +103,7 @@ def shell_html(assistant: Answering, settings: Settings) -> str:
     return frame("chat.html").substitute(
         title=escape(title),
         tagline=f'<p class="tagline">{escape(tagline)}</p>' if tagline else "",
-        guide=f"/guide/{escape(only)}" if only else "/guide",
+        guide=f"{settings.root_path}/guide/{escape(only)}" if only else f"{settings.root_path}/guide",
         examples=f'<ul class="examples" aria-label="Example questions">{examples}</ul>' if examples else "",
         calls=calls,
         longest=settings.max_question_chars,

@@ -40,7 +40,7 @@ def article_html(document: Document, cite: Span | None = None) -> str:
     return blocks_html(document, document.blocks, cite, heading_anchors(document))
 
 
-def guide_page(document: Document, cite: Span | None = None, note: str = "") -> str:
+def guide_page(document: Document, cite: Span | None = None, note: str = "", root: str = "") -> str:
     """Return the page of one guide, with a note above it where there is one."""
     has_title = any(block.kind == "heading" and block.level == 1 for block in document.blocks)
     facts = []
@@ -60,28 +60,22 @@ def guide_page(document: Document, cite: Span | None = None, note: str = "") -> 
         contents=_contents_html(document),
         body=article_html(document, cite),
         credit=f"<p>{escape(document.source)}</p>" if document.source else "",
+        root=root,
     )
 
 
-def listing_page(documents: Mapping[str, Document]) -> str:
+def listing_page(documents: Mapping[str, Document], root: str = "") -> str:
     """Return the page that lists every guide."""
-    items = "".join(
-        f'<li><a href="/guide/{percent(document.id, safe="")}">{escape(document.title)}</a></li>'
-        for document in documents.values()
-    )
-    return _page(
-        title="The guides", heading="<h1>The guides</h1>", body=f'<ul class="guides">{items}</ul>' if items else ""
-    )
+    items = _items_html(documents, root)
+    body = f'<ul class="guides">{items}</ul>' if items else ""
+    return _page(title="The guides", heading="<h1>The guides</h1>", body=body, root=root)
 
 
-def missing_page(documents: Mapping[str, Document]) -> str:
+def missing_page(documents: Mapping[str, Document], root: str = "") -> str:
     """Return the page for a guide that is not here, with the guides that are."""
-    items = "".join(
-        f'<li><a href="/guide/{percent(document.id, safe="")}">{escape(document.title)}</a></li>'
-        for document in documents.values()
-    )
     body = "<p>There is no guide at this address. It may have been renamed or withdrawn.</p>"
-    return _page(title="No such guide", heading="<h1>No such guide</h1>", body=f'{body}<ul class="guides">{items}</ul>')
+    body += f'<ul class="guides">{_items_html(documents, root)}</ul>'
+    return _page(title="No such guide", heading="<h1>No such guide</h1>", body=body, root=root)
 
 
 def cited_span(document: Document, start: str | None, end: str | None, sha: str | None = None) -> Span | None:
@@ -112,13 +106,13 @@ def _moved(text: str, length: int, sha: str) -> Span | None:
     return None
 
 
-def guide_router(guides: Callable[[], Mapping[str, Document]]) -> APIRouter:
-    """Serve `/guide` and `/guide/<document id>`; `guides` gives the guides as they are now."""
+def guide_router(guides: Callable[[], Mapping[str, Document]], root: str = "") -> APIRouter:
+    """Serve `/guide` and `/guide/<document id>`; `guides` gives the guides as they are now, `root` where they stand."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def listing() -> HTMLResponse:
-        return HTMLResponse(listing_page(guides()))
+        return HTMLResponse(listing_page(guides(), root))
 
     @router.api_route("/guide/{document_id:path}", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def guide(
@@ -127,9 +121,9 @@ def guide_router(guides: Callable[[], Mapping[str, Document]]) -> APIRouter:
         documents = guides()
         document = documents.get(document_id)
         if document is None:
-            return HTMLResponse(missing_page(documents), status_code=404)
+            return HTMLResponse(missing_page(documents, root), status_code=404)
         span = cited_span(document, start, end, sha)
-        return HTMLResponse(guide_page(document, span, GONE if sha and span is None else ""))
+        return HTMLResponse(guide_page(document, span, GONE if sha and span is None else "", root))
 
     return router
 
@@ -144,6 +138,7 @@ def _page(
     note: str = "",
     contents: str = "",
     credit: str = "",
+    root: str = "",
 ) -> str:
     return frame("guide.html").substitute(
         title=escape(title),
@@ -154,10 +149,18 @@ def _page(
         contents=contents,
         body=body,
         credit=credit,
-        theme_css=asset_url("theme.css"),
-        guide_css=asset_url("guide.css"),
-        theme_js=asset_url("theme.js"),
-        icon=asset_url("icon.svg"),
+        root=root,
+        theme_css=asset_url("theme.css", root),
+        guide_css=asset_url("guide.css", root),
+        theme_js=asset_url("theme.js", root),
+        icon=asset_url("icon.svg", root),
+    )
+
+
+def _items_html(documents: Mapping[str, Document], root: str) -> str:
+    return "".join(
+        f'<li><a href="{root}/guide/{percent(document.id, safe="")}">{escape(document.title)}</a></li>'
+        for document in documents.values()
     )
 
 

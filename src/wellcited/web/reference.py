@@ -13,22 +13,22 @@ from wellcited.web.markup import escape
 from wellcited.web.static import asset_url, frame
 
 
-def reference_router(app: FastAPI) -> APIRouter:
+def reference_router(app: FastAPI, root: str = "") -> APIRouter:
     """Serve `/docs`: every operation of `app` with its fields, and a line to try it with."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/docs", response_class=HTMLResponse)
     def reference() -> HTMLResponse:
-        return HTMLResponse(reference_page(app.openapi()))
+        return HTMLResponse(reference_page(app.openapi(), root))
 
     return router
 
 
-def reference_page(openapi: Mapping[str, Any]) -> str:
-    """Return an OpenAPI description as a page."""
+def reference_page(openapi: Mapping[str, Any], root: str = "") -> str:
+    """Return an OpenAPI description as a page, for a server that is mounted at `root`."""
     schemas = openapi.get("components", {}).get("schemas", {})
     operations = "".join(
-        _operation_html(method.upper(), path, operation, schemas)
+        _operation_html(method.upper(), f"{root}{path}", operation, schemas)
         for path, methods in openapi["paths"].items()
         for method, operation in methods.items()
     )
@@ -44,10 +44,11 @@ def reference_page(openapi: Mapping[str, Any]) -> str:
         summary=escape(openapi["info"].get("summary", "")),
         operations=operations,
         types=types,
-        theme_css=asset_url("theme.css"),
-        guide_css=asset_url("guide.css"),
-        theme_js=asset_url("theme.js"),
-        icon=asset_url("icon.svg"),
+        root=root,
+        theme_css=asset_url("theme.css", root),
+        guide_css=asset_url("guide.css", root),
+        theme_js=asset_url("theme.js", root),
+        icon=asset_url("icon.svg", root),
     )
 
 

@@ -20,9 +20,12 @@ def read_asset(name: str) -> bytes:
 
 
 @cache
-def asset_url(name: str) -> str:
-    """Return the address of an asset; it changes with the content, so that browsers may keep it for a year."""
-    return f"/ui/{name}?v={hashlib.sha256(read_asset(name)).hexdigest()[:12]}"
+def asset_url(name: str, root: str = "") -> str:
+    """Return the address of an asset below `root`, the path that the server is mounted at.
+
+    It changes with the content, so that browsers may keep it for a year.
+    """
+    return f"{root}/ui/{name}?v={hashlib.sha256(read_asset(name)).hexdigest()[:12]}"
 
 
 @cache

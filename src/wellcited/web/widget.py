@@ -119,11 +119,11 @@ def widget_router(assistant: Answering, settings: Settings) -> APIRouter:
 
     @router.api_route("/embed", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def embed() -> Response:
-        return _page("embed", assistant)
+        return _page("embed", assistant, settings.root_path)
 
     @router.api_route("/embed-demo", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def embed_demo() -> Response:
-        return _page("embed-demo", assistant)
+        return _page("embed-demo", assistant, settings.root_path)
 
     return router
 
@@ -170,15 +170,16 @@ def _script(request: Request, script: Script, caching: str) -> Response:
     return Response(script.body, media_type="text/javascript", headers=headers)
 
 
-def _page(name: str, assistant: Answering) -> Response:
+def _page(name: str, assistant: Answering, root: str) -> Response:
     documents = list(assistant.documents.values())
     html = frame(f"{name}.html").substitute(
         title=escape(chat_title(assistant.documents)[0]),
         language=escape(documents[0].language if len(documents) == 1 else "en"),
-        script=asset_url(f"{name}.js"),
-        style=asset_url(f"{name}.css"),
-        theme_css=asset_url("theme.css"),
-        theme_js=asset_url("theme.js"),
-        icon=asset_url("icon.svg"),
+        root=root,
+        script=asset_url(f"{name}.js", root),
+        style=asset_url(f"{name}.css", root),
+        theme_css=asset_url("theme.css", root),
+        theme_js=asset_url("theme.js", root),
+        icon=asset_url("icon.svg", root),
     )
     return HTMLResponse(html, headers={"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": _FIVE_MINUTES})

@@ -239,7 +239,7 @@
 
   async function copy(button) {
     const text = button.closest(".reply").dataset.copy.replace(
-      /^ {4}(\/guide\/)/gm,
+      /^ {4}(\/.*)/gm,
       (_, path) => `    ${new URL(path, location.href).href}`,
     );
     let done = true;

@@ -4,7 +4,7 @@
   const form = document.querySelector("form");
   const preview = document.getElementById("preview");
   const snippet = document.getElementById("snippet");
-  const host = new URL("/", location.href).href;
+  const host = new URL(".", location.href).href; // the page stands beside what it names, under whatever path
   let widget = null; // /widget.json: version, paths and digests
   let shown = null; // the chat or frame in the preview, and the way it was made
 
@@ -119,7 +119,7 @@
     }, 1600);
   });
 
-  fetch("/widget.json")
+  fetch(`${host}widget.json`)
     .then((response) => response.json())
     .then((told) => {
       widget = told;
