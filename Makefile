@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help run index test check lint format bench bench-answers clean
+.PHONY: help run index test check lint format bench bench-answers soak clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -43,6 +43,12 @@ bench-answers: $(VENV)/.installed-dev  ## compare answers with nearest-chunk sea
 
 bench: $(VENV)/.installed-dev  ## measure start, memory, latency and answers beside plain sentence-transformers + FAISS
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/run.py
+
+# Bounded by SOAK, e.g. SOAK='--requests 3000 --minutes 10'; FUZZ_TIMES multiplies the examples of the fuzzed tests.
+soak: $(VENV)/.installed-dev  ## fuzz doors, parsers and patterns, then ask a real server 20,000 times (minutes)
+	FUZZ_TIMES=$${FUZZ_TIMES:-50} HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q tests/fuzz tests/corpus/test_readers.py
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/fuzz.py
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/soak.py $(SOAK)
 
 clean:  ## remove the environment and the built index
 	rm -rf $(VENV) index/builds index/CURRENT
