@@ -119,7 +119,8 @@ def serve(
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
         configure_logging(settings)
         app = create_app(live, settings, frame_ancestors)
-        print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
+        with suppress(OSError):  # a full disk, or nobody there to read it
+            print(f"wellcited: http://{settings.host}:{settings.port}", flush=True)
         run(app, settings, listener)
 
 
