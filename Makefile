@@ -46,7 +46,7 @@ bench: $(VENV)/.installed-dev  ## measure start, memory, latency and answers bes
 
 # Bounded by SOAK, e.g. SOAK='--requests 3000 --minutes 10'; FUZZ_TIMES multiplies the examples of the fuzzed tests.
 soak: $(VENV)/.installed-dev  ## fuzz doors, parsers and patterns, then ask a real server 20,000 times (minutes)
-	FUZZ_TIMES=$${FUZZ_TIMES:-50} HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q tests/fuzz tests/corpus/test_readers.py
+	FUZZ_TIMES=$${FUZZ_TIMES:-20} HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q tests/fuzz tests/corpus/test_readers.py
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/fuzz.py
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/soak.py $(SOAK)
 

@@ -41,6 +41,8 @@ QUESTIONS = ROOT / "benchmarks" / "corpora" / "iliopsoas" / "questions.tune.json
 HANG_SECONDS = 30.0
 WARM_SHARE = 1 / 3
 """Memory is watched after this share of the requests: caches and pools fill first."""
+WARM_UP = 200
+"""So many of the longest questions come first: the encoder keeps the memory that its longest texts took."""
 RISE_MIB = 2.0
 """So much may memory rise over 1,000 requests: half a percent of it, less than one build that is being swapped."""
 LEFT_THREADS, LEFT_FILES = 45, 12
@@ -192,6 +194,11 @@ class Mix:
 
     def foreign(self) -> Sent:
         return asked("foreign site", {"question": "How long do I press?"}, (403,), Origin="https://evil.example")
+
+    def longest(self) -> Sent:
+        """A question as long as may be: what an answer can take of memory, it takes for these."""
+        text = "".join(self.chance.choices(SCRIPTS, k=3990))
+        return asked("longest", {"question": f"knee {text}"}, (200, 422))
 
     def noise(self, most: int) -> str:
         return "".join(self.chance.choices(SCRIPTS, k=self.chance.randrange(1, most)))
@@ -421,6 +428,17 @@ def mixed(arguments: argparse.Namespace, folder: Path, server: Server, tally: Ta
     def more() -> bool:
         return tally.done < arguments.requests and time.monotonic() < until and server.process.poll() is None
 
+    warmed = Tally()
+    warm = [
+        Client(server.port, Mix(turns, component, 1000 + number), warmed, lambda: warmed.done < WARM_UP, builds)
+        for number in range(arguments.clients)
+    ]
+    for client in warm:
+        client.mix.next = client.mix.longest  # type: ignore[method-assign]
+        client.start()
+    for client in warm:
+        client.join()
+    tally.violations += warmed.violations
     figures = [server.figures()]
     publisher = Publisher(folder, server, tally, arguments.rebuild_every, builds)
     clients = [

@@ -28,6 +28,8 @@ from wellcited.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 GUIDE_VARIABLE = "WELLCITED_TEST_GUIDE"
+FUZZ_TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+"""How many times more examples the fuzzed tests try; `make soak` tries many."""
 
 KETTLE = """\
 ---
