@@ -12,7 +12,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help run index test check lint format bench bench-answers package sbom licenses lock audit clean
+.PHONY: help run index test check lint format bench bench-answers soak package sbom licenses lock audit clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -60,6 +60,12 @@ lock: $(VENV)/.installed-dev  ## write the versions that are installed into cons
 
 audit: $(VENV_RELEASE)/.installed  ## ask the public advisories about every pinned version (needs the network)
 	$(VENV_RELEASE)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
+
+# Bounded by SOAK, e.g. SOAK='--requests 3000 --minutes 10'; FUZZ_TIMES multiplies the examples of the fuzzed tests.
+soak: $(VENV)/.installed-dev  ## fuzz doors, parsers and patterns, then ask a real server 20,000 times (minutes)
+	FUZZ_TIMES=$${FUZZ_TIMES:-20} HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q tests/fuzz tests/corpus/test_readers.py
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/fuzz.py
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/soak.py $(SOAK)
 
 clean:  ## remove the environment and the built index
 	rm -rf $(VENV) $(VENV_RELEASE) .venv-package dist index/builds index/CURRENT

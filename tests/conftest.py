@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[1]
 GUIDE_VARIABLE = "WELLCITED_TEST_GUIDE"
+FUZZ_TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+"""How many times more examples the fuzzed tests try; `make soak` tries many."""
 
 KETTLE = """\
 ---

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from wellcited.errors import SettingsError
-from wellcited.settings import Settings, load_settings
+from wellcited.settings import PREFIX, Settings, load_settings
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +120,19 @@ def test_a_file_that_does_not_parse_is_named(folder: Path, content: bytes) -> No
 def test_every_setting_is_documented() -> None:
     undocumented = [name for name, field in Settings.model_fields.items() if not field.description]
     assert undocumented == []
+
+
+def test_the_table_of_settings_is_current_and_has_each_with_its_bounds() -> None:
+    written = (DOCS / "settings.md").read_text("utf-8")
+    made = runpy.run_path(str(DOCS / "settings_table.py"))["table"]()
+    assert written == made, "run: python docs/settings_table.py"
+    rows = {line.split("`")[1]: line for line in written.splitlines() if line.startswith("| `")}
+    assert list(rows) == list(Settings.model_fields)
+    assert all(f"`{PREFIX}{name.upper()}`" in row for name, row in rows.items())
+    assert "| `7860` | 1 or more, at most 65535 |" in rows["port"]
+    assert "one of `off`, `local`, `on`" in rows["metrics"]
+    assert "| secret | unset |" in rows["token_secret"]
+    assert "more than 0, at most 120" in rows["answer_patience"]
 
 
 def test_an_address_that_readers_open_may_have_a_path_and_ends_without_a_slash(monkeypatch: pytest.MonkeyPatch) -> None:

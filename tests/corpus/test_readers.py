@@ -10,6 +10,7 @@ from functools import cache
 
 import docx
 import pytest
+from conftest import FUZZ_TIMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ from .exactness import check_blocks, check_split
 from .makers import Printed, printed_guide, word_file, word_guide
 from .test_webpage import MORE, PROSE, page
 
-some = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(max_examples=40 * FUZZ_TIMES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 word = st.text(st.sampled_from("abcdefghiäöñ漢字אבгд"), min_size=1, max_size=8)
 sentence = st.lists(word, min_size=1, max_size=12).map(" ".join)
 nodes = st.recursive(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +19,7 @@ from starlette.testclient import TestClient
 from wellcited.datatypes import Answer
 from wellcited.settings import Settings
 from wellcited.web.app import create_app
-from wellcited.web.logs import configure_logging
+from wellcited.web.logs import configure_logging, takes
 
 from .fakes import FakeAssistant
 
@@ -184,3 +188,27 @@ def test_a_proxy_that_is_not_believed_is_told_once(written: Written) -> None:
         "X-Forwarded-For is not believed: behind a proxy, set trusted_proxies"
     ]
     assert "203.0.113.9" not in written.text()  # nor is any address
+
+
+def test_a_pipe_is_written_to_only_while_it_has_room() -> None:
+    out, into = os.pipe()
+    with open(into, "w") as stream:
+        assert takes(stream, 10_000)
+        stream.write("x" * 100)
+        stream.flush()
+        assert takes(stream, 4000)
+        assert not takes(stream, 10_000), "more than a pipe takes at once, and it is not empty"
+        os.set_blocking(into, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(into, b"x" * 1000)
+        assert not takes(stream, 10)
+        os.read(out, 65536)
+        assert takes(stream, 10)
+    os.close(out)
+
+
+def test_a_file_is_always_written_to(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        assert takes(stream, 1_000_000)
+    assert takes(io.StringIO(), 1_000_000)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,52 +14,10 @@ from typing import Any
 import httpx2
 import pytest
 
-import wellcited
+from .running import Served, rss
 
 pytestmark = pytest.mark.slow
-SERVER = Path(__file__).parent / "slow_server.py"
 CANARY = "xylophonequark"
-
-
-class Served:
-    """A server process; what it wrote is in `told`."""
-
-    def __init__(self, settings: dict[str, Any], folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._err = (folder / "err").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), str(self.port), json.dumps(settings)],
-            env={**os.environ, "PYTHONPATH": str(Path(wellcited.__file__).parents[1])},
-            stdout=self._err, stderr=self._err, cwd=folder,
-        )  # fmt: skip
-        for _ in range(600):
-            try:
-                if httpx2.get(f"{self.url}/readyz").status_code == 200:
-                    return
-            except httpx2.TransportError:
-                time.sleep(0.05)
-        raise AssertionError(self.told)
-
-    @property
-    def told(self) -> str:
-        self._err.flush()
-        self._err.seek(0)
-        return self._err.read()
-
-    def ask(self, question: str) -> httpx2.Response:
-        return httpx2.post(f"{self.url}/api/ask", json={"question": question}, timeout=30)
-
-    def connect(self) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
-        connection.settimeout(20)
-        return connection
-
-    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
-        begun = time.monotonic()
-        self.process.send_signal(number)
-        return self.process.wait(40), time.monotonic() - begun
 
 
 Start = Callable[..., Served]
@@ -211,12 +166,6 @@ def test_thousands_of_idle_connections_are_held_within_bounds(start: Start) -> N
     while server.ask("press").status_code != 200:
         assert time.monotonic() - begun < 10
         time.sleep(0.1)
-
-
-def rss(pid: int) -> int:
-    """Return the resident memory of a process in kB."""
-    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
 
 
 def test_huge_headers_and_garbage_are_refused_and_nothing_else_suffers(start: Start) -> None:

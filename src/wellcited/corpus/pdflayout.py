@@ -29,7 +29,7 @@ _BULLET = re.compile(r"(?P<marker>[•◦▪▫‣⁃●○■□–—*\-\uf0b7
 _BARE_BULLET = re.compile(r"[•◦▪▫‣⁃●○■□\uf0b7\uf0a7–—*-]|\(?(?:\d{1,3}|[a-z])[.)]")
 _ENDS = re.compile(r"[.!?:;…。]['\"”’)\]]*$")
 _HYPHEN = re.compile(r"(?P<word>[^\W\d_]+)(?P<hyphen>[-\u00ad\u2010])$")
-_CONTENTS_LINE = re.compile(r".*(?:\.\s?){4,}\s*\d+")
+_CONTENTS_LINE = re.compile(r".*(?:\.\s?){4}\s*\d+")
 
 
 @dataclass

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import Stemmer
@@ -19,6 +20,8 @@ Scores = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
 ARRAYS = ("data", "indices", "indptr")
+MAPPED_FROM = 64 * 1024 * 1024
+"""An array of more bytes than this is mapped into memory, so that several processes share it."""
 
 _WORD = re.compile(r"[^\W_]+")
 _LANGUAGES = {"en": "english", "es": "spanish", "fr": "french", "de": "german", "pt": "portuguese", "it": "italian"}
@@ -70,9 +73,9 @@ class LexicalIndex:
 
     @classmethod
     def open(cls, folder: Path) -> LexicalIndex:
-        """Open the folder that `save` wrote, its arrays mapped into memory. Raises IndexDamaged."""
+        """Open the folder that `save` wrote, large arrays mapped into memory. Raises IndexDamaged."""
         try:
-            data, indices, indptr = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS)
+            data, indices, indptr = (_load(folder / f"{name}.npy") for name in ARRAYS)
             table = json.loads((folder / "terms.json").read_text("utf-8"))
             return cls(data, indices, indptr, table["vocabulary"], table["entries"])
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
@@ -119,3 +122,8 @@ class LexicalIndex:
     def _column(self, term: str) -> slice:
         number = self._vocabulary[term]
         return slice(int(self._indptr[number]), int(self._indptr[number + 1]))
+
+
+def _load(path: Path) -> Any:
+    # Whoever shortens a mapped file kills its readers: a small one is not worth that.
+    return np.load(path, mmap_mode="r" if path.stat().st_size > MAPPED_FROM else None)

@@ -121,7 +121,8 @@ def serve(
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
         configure_logging(settings)
         app = create_app(live, settings, frame_ancestors)
-        print(f"wellcited: http://{settings.host}:{settings.port}{settings.root_path}", flush=True)
+        with suppress(OSError):  # a full disk, or nobody there to read it
+            print(f"wellcited: http://{settings.host}:{settings.port}{settings.root_path}", flush=True)
         run(app, settings, listener)
 
 

@@ -6,6 +6,8 @@ import asyncio
 import ctypes
 import gc
 import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -22,6 +24,8 @@ from wellcited.web.api import Answering
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
+RETRY_SECONDS = 60.0
+"""A build that could not be opened is tried again after so long: the disk may have been away for a moment."""
 _State = tuple[str, int]
 
 
@@ -31,21 +35,22 @@ class Builds:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tried: _State = ("", 0)
+        self._due = math.inf
         self._opened: tuple[Build, Assistant] | None = None
 
     def open(self) -> Assistant:
         """Open the live build; its encoder is the one in use, where the two are the same. Raises BundleError."""
-        self._tried = self._state()
+        self._tried, self._due = self._state(), time.monotonic() + RETRY_SECONDS
         build = bundle.live_build(self._settings.index, self._settings)
         before = self._opened
         encoder = before[1].encoder if before and before[0].encoder_files == build.encoder_files else None
         assistant = Assistant.of(build, self._settings, encoder)
-        self._opened = (build, assistant)
+        self._opened, self._due = (build, assistant), math.inf
         return assistant
 
     def changed(self) -> bool:
-        """Whether another build is live than the one that was opened, or tried, last."""
-        return self._state() != self._tried
+        """Whether another build is live than the one that was opened, or tried, last; or a failed one is due again."""
+        return self._state() != self._tried or time.monotonic() >= self._due
 
     def failure(self) -> history.Failure | None:
         """Return why the last attempt to bring the index up to date failed, None where it did not."""
@@ -101,7 +106,7 @@ class Live:
         if self._builds is None:
             return False
         swapped = False
-        problem = self.problem
+        problem, cause = self.problem, None
         if self._builds.changed():
             try:
                 assistant = self._builds.open()
@@ -110,12 +115,17 @@ class Live:
                 log.info("build %s is live", assistant.bundle_id)
             except WellcitedError as error:
                 problem = f"build {self.bundle_id} goes on answering: {error}"
+            except (
+                Exception
+            ) as error:  # a file may go, or change, between its digest and its use: the former answers on
+                problem = f"build {self.bundle_id} goes on answering: the new one broke ({type(error).__name__})"
+                cause = error
         elif (failed := self._builds.failure()) is not None:
             problem = f"the index could not be brought up to date ({failed.when:%Y-%m-%d %H:%M} UTC): {failed.error}"
         elif problem.startswith("the index could not"):
             problem = ""
         if problem and problem != self.problem:
-            log.warning("%s", problem)
+            log.warning("%s", problem, exc_info=cause)
         self.problem = problem
         if swapped:
             _give_back()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import secrets
+import select
+import stat
 import sys
 import time
 import traceback
@@ -12,7 +15,7 @@ from collections.abc import MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -108,6 +111,54 @@ def route_of(scope: Scope, path: str) -> str:
     )
 
 
+class NeverWaits(logging.StreamHandler[TextIO]):
+    """Writes a line where it is taken at once: whoever stopped reading the log costs lines, and never an answer."""
+
+    lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record) + "\n"
+            if not takes(self.stream, len(line.encode(errors="replace"))):
+                self.lost += 1
+                return
+            if self.lost:
+                told = f"{self.lost} lines of this log were lost: nobody took them"
+                line = self.format(log.makeRecord(log.name, logging.WARNING, "", 0, told, (), None)) + "\n" + line
+            self.stream.write(line)
+            self.flush()
+            self.lost = 0
+        except Exception:  # logging must not fail a request, whatever a formatter or the disk does
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
+        """Count the line as lost: logging's own word about it would repeat what stood in it."""
+        self.lost += 1
+
+
+def takes(stream: TextIO, size: int) -> bool:
+    """Tell whether `size` bytes can be written without waiting: to a file always, to a pipe while it has room."""
+    try:
+        number = stream.fileno()
+        mode = os.fstat(number).st_mode
+    except (OSError, ValueError):  # no file of the system
+        return True
+    if not stat.S_ISFIFO(mode) and not stat.S_ISSOCK(mode):
+        return True
+    return bool(select.select([], [number], [], 0)[1]) and (size <= select.PIPE_BUF or _is_empty(number))
+
+
+def _is_empty(pipe: int) -> bool:
+    """Tell whether nothing waits in a pipe: only then more than PIPE_BUF bytes find room for sure."""
+    import fcntl
+    import termios
+
+    try:
+        return fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)) == bytes(4)
+    except OSError:
+        return True
+
+
 def configure_logging(settings: Settings) -> None:
     """Have all logging of the process written to standard error as JSON, without words that anyone sent.
 
@@ -129,7 +180,7 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = NeverWaits(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import resource
 import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -19,23 +22,42 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from wellcited.settings import Settings
 from wellcited.web.problems import PROBLEM, Problem, emergency_line, title_of
 
+log = logging.getLogger(__name__)
+
 HEADER_BYTES = 16 * 1024
 """The most that request line and headers may have together; more is a 400."""
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 3
 """What a process may take to end once its time to stop is over."""
+OWN_FILES = 100
+"""So many files a process has open besides its connections."""
 _LISTENING = ("/gradio_api/heartbeat/",)
 """Requests that last as long as a window is open: nothing of theirs is lost when the server stops."""
 
 
 def run(app: object, settings: Settings, listener: socket.socket) -> None:
     """Serve `app` on `listener` until told to stop; then finish what is under way, and return or exit with 0."""
+    make_room(settings.max_connections)
     server = Server(config_of(app, settings), settings.stop_seconds)
     before = signal.signal(signal.SIGTERM, _leave)  # uvicorn passes the signal on to this once it has finished
     try:
         server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def make_room(connections: int) -> None:
+    """Have the system allow the files that so many open connections are; where it does not go so far, warn."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OWN_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        told = "max_connections is %d, and the system allows %d open files: raise ulimit -n to %d, or lower it"
+        log.warning(told, connections, allowed, wanted)
 
 
 def config_of(app: object, settings: Settings) -> uvicorn.Config:
