@@ -191,7 +191,9 @@ def test_a_manifest_that_is_none_is_refused(index: Path, content: str) -> None:
         open_build(index)
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"nonsense", b"../../etc", b"one\0", b"x" * 5000, b"one\ntwo", b"."])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"nonsense", b"../../etc", b"one\0", b"x" * 5000, b"one\ntwo", b".", b"one\x0b", b" one\n"]
+)
 def test_a_current_that_names_no_build_is_told_as_damage(index: Path, content: bytes) -> None:
     (index / bundle.CURRENT).write_bytes(content)
     with pytest.raises(IndexDamaged, match=REPAIR):

@@ -128,13 +128,17 @@ class Build:
 
 
 def current_id(index: Path) -> str | None:
-    """Return the id of the live build, or None where there is none."""
+    """Return the id of the live build, or None where there is none. Raises IndexDamaged."""
+    path = index / CURRENT
     try:
-        return (index / CURRENT).read_text("utf-8").strip() or None
+        name = path.read_text("utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise IndexDamaged(f"{path}: does not hold a build id; {REPAIR} --index {index}") from error
     except OSError:
         return None
-    except UnicodeDecodeError as error:
-        raise IndexDamaged(f"{index / CURRENT}: does not hold a build id; {REPAIR} --index {index}") from error
+    if name != name.strip():
+        raise IndexDamaged(f"{path}: does not hold a build id; {REPAIR} --index {index}")
+    return name or None
 
 
 def open_build(index: Path, settings: Settings | None = None) -> Build:
