@@ -163,6 +163,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(corpus, root / "index", build_index(corpus, root / "index", Settings()))
 
 
+@pytest.fixture
+def kettle(tiny: Built, tmp_path: Path) -> Settings:
+    """A corpus and its index, built with the real model, that the test may change."""
+    write_tiny_corpus(tmp_path / "corpus")
+    shutil.copytree(tiny.index, tmp_path / "index")
+    return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
+
+
 @pytest.fixture(scope="session")
 def project(tiny: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The project's own corpus and its index; the encoder is taken over from the small one."""

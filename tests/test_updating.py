@@ -26,14 +26,6 @@ from wellcited.updating import (
 OIL = "Can I use cooking oil on a bicycle chain?"
 
 
-@pytest.fixture
-def kettle(tiny: Built, tmp_path: Path) -> Settings:
-    """A corpus and its index, built with the real model, that the test may change."""
-    write_tiny_corpus(tmp_path / "corpus")
-    shutil.copytree(tiny.index, tmp_path / "index")
-    return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
-
-
 def rewrite(settings: Settings, before: str, after: str) -> None:
     assert KETTLE.count(before) == 1
     (settings.corpus / "kettle.md").write_text(KETTLE.replace(before, after), "utf-8")

@@ -39,6 +39,26 @@ class Encoder(Protocol):
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""
 
 
+def in_batches(
+    texts: Sequence[str],
+    dimension: int,
+    embed: Callable[[list[str]], Vectors],
+    progress: Callable[[int, int], None] | None = None,
+) -> Vectors:
+    """Return what `embed` gives for `texts`, of shape (len(texts), dimension), asked for a batch of like length a time.
+
+    `progress(done, total)` is told after each batch.
+    """
+    vectors = np.zeros((len(texts), dimension), dtype=np.float32)
+    order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))  # like lengths pad little
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        vectors[batch] = embed([texts[index] for index in batch])
+        if progress:
+            progress(start + len(batch), len(texts))
+    return vectors
+
+
 class QueryEncoder:
     """The exported encoder: questions at answer time, and the texts of the guides at index time."""
 
@@ -87,14 +107,8 @@ class QueryEncoder:
 
     def encode_passages(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return unit vectors of shape (len(texts), dimension); `progress(done, total)` is told after each batch."""
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))  # like lengths pad little
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            vectors[batch] = self._run([self._passage_prefix + texts[index] for index in batch])
-            if progress:
-                progress(start + len(batch), len(texts))
-        return vectors
+        prefix = self._passage_prefix
+        return in_batches(texts, self.dimension, lambda batch: self._run([prefix + text for text in batch]), progress)
 
     def is_word(self, word: str) -> bool:
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""

@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from wellcited.adapter import Adapter
 from wellcited.bundle import ModelInfo, Weights, digest_of, sha256_of
-from wellcited.encoding import BATCH, CONFIG_FILE, ONNX_FILE, TOKENIZER_FILE, QueryEncoder, Vectors
+from wellcited.encoding import BATCH, CONFIG_FILE, ONNX_FILE, TOKENIZER_FILE, QueryEncoder, Vectors, in_batches
 from wellcited.errors import ModelError
 
 if TYPE_CHECKING:
@@ -117,14 +115,8 @@ class PassageEncoder:
 
     def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return unit vectors of shape (len(texts), dimension); `progress(done, total)` is told after each batch."""
-        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))  # like lengths pad little
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            vectors[batch] = self._embed([texts[index] for index in batch], self._passage_prefix)
-            if progress:
-                progress(start + len(batch), len(texts))
-        return vectors
+        prefix = self._passage_prefix
+        return in_batches(texts, self.dimension, lambda batch: self._embed(batch, prefix), progress)
 
     def is_word(self, word: str) -> bool:
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""

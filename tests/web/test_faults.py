@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from conftest import KETTLE, Built, write_tiny_corpus
+from conftest import KETTLE
 from fastapi.testclient import TestClient
 
 from wellcited import bundle, history
@@ -38,14 +38,6 @@ pytestmark = pytest.mark.slow
 QUESTION = "How often should I descale a kettle?"
 CALL = "If this is an emergency, call 112, 911 or 999."
 Start = Callable[..., Served]
-
-
-@pytest.fixture
-def kettle(tiny: Built, tmp_path: Path) -> Settings:
-    """A corpus and its index, built with the real model, that the test may break."""
-    write_tiny_corpus(tmp_path / "corpus")
-    shutil.copytree(tiny.index, tmp_path / "index")
-    return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import logging
 import shutil
 import time
 import weakref
-from pathlib import Path
 
 import pytest
-from conftest import KETTLE, Built, write_tiny_corpus
+from conftest import KETTLE, write_tiny_corpus
 from fastapi.testclient import TestClient
 
 from wellcited import bundle, history
@@ -25,14 +24,6 @@ from .fakes import FakeAssistant
 from .running import apart
 
 QUESTION = "How often should I descale a kettle?"
-
-
-@pytest.fixture
-def kettle(tiny: Built, tmp_path: Path) -> Settings:
-    """A corpus and its index, built with the real model, that the test may change."""
-    write_tiny_corpus(tmp_path / "corpus")
-    shutil.copytree(tiny.index, tmp_path / "index")
-    return Settings(corpus=tmp_path / "corpus", index=tmp_path / "index")
 
 
 def rebuild(settings: Settings, often: str) -> str:

@@ -56,7 +56,6 @@ class Element(NamedTuple):
 class Vocabulary:
     """All phrases by name, and which elements of all patterns each word can stand in."""
 
-    phrases: Mapping[str, tuple[Pattern, ...]]
     exact: Mapping[str, list[str]]
     starts: Mapping[str, list[str]]
     by_anchor: Mapping[str, Mapping[str, list[Pattern]]]
@@ -78,7 +77,7 @@ def index(phrases: Mapping[str, tuple[Pattern, ...]], others: Iterable[Pattern])
     for name, some in phrases.items():
         for pattern in some:
             by_anchor[name].setdefault(pattern.anchor.source if pattern.anchor.plain else "", []).append(pattern)
-    return Vocabulary(phrases, exact, starts, by_anchor)
+    return Vocabulary(exact, starts, by_anchor)
 
 
 @dataclass(slots=True)

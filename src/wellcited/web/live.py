@@ -115,9 +115,7 @@ class Live:
                 log.info("build %s is live", assistant.bundle_id)
             except WellcitedError as error:
                 problem = f"build {self.bundle_id} goes on answering: {error}"
-            except (
-                Exception
-            ) as error:  # a file may go, or change, between its digest and its use: the former answers on
+            except Exception as error:  # a file may go, or change, between its digest and its use
                 problem = f"build {self.bundle_id} goes on answering: the new one broke ({type(error).__name__})"
                 cause = error
         elif (failed := self._builds.failure()) is not None:
