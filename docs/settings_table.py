@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -37,11 +40,22 @@ _TYPES = {bool: "true or false", int: "whole number", float: "number", str: "tex
 
 def table() -> str:
     """Return the page: one row a setting, in the order of the model."""
-    return OPENING + "".join(_row(name, field) for name, field in Settings.model_fields.items())
+    told = documented()
+    return OPENING + "".join(_row(name, field, told.get(name, "")) for name, field in Settings.model_fields.items())
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    told = " ".join((field.description or "").split()).replace("|", "\\|")
+def documented() -> dict[str, str]:
+    """Return the docstring of every field: the text that stands below it."""
+    body = ast.parse(inspect.getsource(Settings)).body[0].body
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
+
+
+def _row(name: str, field: FieldInfo, told: str) -> str:
+    told = " ".join(told.split()).replace("|", "\\|")
     cells = (f"`{name}`", f"`{PREFIX}{name.upper()}`", _type(field.annotation), _default(field), _bounds(field), told)
     return f"| {' | '.join(cells)} |\n"
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
+import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
-from pydantic_settings import (
-    SettingsError as SourceError,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from wellcited.errors import SettingsError
 
@@ -89,17 +82,13 @@ Origin = Annotated[str, AfterValidator(check_origin)]
 Secret = Annotated[SecretStr | None, AfterValidator(_check_secret)]
 
 
-class Settings(BaseSettings):
-    """Everything a publisher can set; the docstring of a field is its documentation."""
+class Settings(BaseModel):
+    """Everything a publisher can set; the docstring of a field is its documentation (docs/settings_table.py).
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        toml_file=SETTINGS_FILE,
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
+    `Settings()` is the defaults; `load_settings` reads what the publisher has set.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     corpus: Path = Path("corpus")
     """The folder of guides."""
@@ -194,45 +183,55 @@ class Settings(BaseSettings):
         beside = self.corpus.parent / "safety.toml"
         return self.safety_file or (beside if beside.is_file() else None)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings of the working directory; `overrides` that are not None win over file and environment.
 
     Raises SettingsError, naming the setting, the value and the nearest known name.
     """
-    known = set(Settings.model_fields)
-    for variable in os.environ:
-        name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and name not in known:
-            raise SettingsError(f"environment variable {variable}: no such setting{_nearest(name, known)}")
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        return Settings(**{**_from_file(Path(SETTINGS_FILE)), **_from_environment(), **given})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        hint = _nearest(name, known) if first["type"] == "extra_forbidden" else ""
+        hint = _nearest(name) if first["type"] == "extra_forbidden" else ""
         where = f"{SETTINGS_FILE} or {PREFIX}*"
         why = first["msg"].removeprefix("Value error, ")
         why = why[:1].lower() + why[1:]
         # Without its cause: that one repeats what was set, and a secret may be among it.
         raise SettingsError(f"setting {name!r}: {why}{hint} (in {where})") from None
-    except SourceError as error:
-        raise SettingsError(f"{error}; give a list as JSON, e.g. {PREFIX}EMERGENCY_NUMBERS='[\"112\"]'") from error
+
+
+# pydantic-settings would read both. Importing it takes longer than answering a question.
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from error
+
+
+def _from_environment() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for variable, value in os.environ.items():
+        if not variable.upper().startswith(PREFIX):
+            continue
+        name = variable[len(PREFIX) :].lower()
+        field = Settings.model_fields.get(name)
+        if field is None:
+            raise SettingsError(f"environment variable {variable}: no such setting{_nearest(name)}")
+        found[name] = _list(variable, value) if get_origin(field.annotation) is tuple else value
+    return found
+
+
+def _list(variable: str, value: str) -> object:
+    try:
+        return json.loads(value)
     except ValueError as error:
-        raise SettingsError(f"{SETTINGS_FILE}: cannot be read: {error}") from error
+        example = f"{PREFIX}EMERGENCY_NUMBERS='[\"112\"]'"
+        raise SettingsError(f"environment variable {variable}: {error}; give a list as JSON, e.g. {example}") from error
 
 
-def _nearest(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
