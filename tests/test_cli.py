@@ -83,6 +83,14 @@ class FakeGuardrail:
         return REPLIES[question].triage
 
 
+class FakeOpening:
+    @classmethod
+    def live(cls, settings: Settings) -> FakeOpening:
+        if settings.index.name == "missing":
+            raise IndexMissing(f"{settings.index}: there is no index\nhere; run: wellcited index")
+        return cls()
+
+
 class FakeAssistant:
     documents: ClassVar = {"guide": GUIDE}
     bundle_id = "b1"
@@ -91,8 +99,10 @@ class FakeAssistant:
 
     @classmethod
     def open(cls, index: Path, settings: Settings) -> FakeAssistant:
-        if index.name == "missing":
-            raise IndexMissing(f"{index}: there is no index\nhere; run: wellcited index")
+        return cls.opened(FakeOpening.live(settings.model_copy(update={"index": index})), settings)
+
+    @classmethod
+    def opened(cls, opening: FakeOpening, settings: Settings) -> FakeAssistant:
         return cls()
 
     def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
@@ -115,6 +125,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     monkeypatch.chdir(tmp_path)
     FakeAssistant.histories.clear()
     monkeypatch.setitem(sys.modules, "wellcited.assistant", SimpleNamespace(Assistant=FakeAssistant))
+    monkeypatch.setitem(sys.modules, "wellcited.opening", SimpleNamespace(Opening=FakeOpening))
     monkeypatch.setitem(sys.modules, "wellcited.safety", SimpleNamespace(Guardrail=FakeGuardrail))
 
     def call(*arguments: str) -> Ran:

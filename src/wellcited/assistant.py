@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +13,9 @@ from wellcited import bundle, confidence, conversation
 from wellcited.answering import answer_text, choose, cite, ranked_quotes
 from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
-from wellcited.encoding import Encoder, QueryEncoder, one_question
+from wellcited.encoding import Encoder, one_question
 from wellcited.errors import QuestionError
+from wellcited.opening import Opening
 from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
 from wellcited.settings import Settings, load_settings
@@ -66,14 +66,16 @@ class Assistant:
     @classmethod
     def of(cls, build: Build, settings: Settings, encoder: Encoder | None = None) -> Assistant:
         """Open a build, every file of it verified, with its encoder or one that is the same. Raises IndexDamaged."""
-        with ThreadPoolExecutor(max_workers=2) as pool:  # hashing and the encoder leave the interpreter free meanwhile
-            verified = pool.submit(build.verify)
-            opened = pool.submit(lambda: encoder or QueryEncoder(build.folder / bundle.ENCODER))
-            guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
-            verified.result()
-            guardrail = guardrail.with_head(opened.result().encode, build.manifest.model.key)
-            retriever = Retriever.open(build, opened.result())
-        return cls(retriever.documents, retriever, guardrail, build.manifest.id, settings)
+        return cls.opened(Opening(build, encoder), settings)
+
+    @classmethod
+    def opened(cls, opening: Opening, settings: Settings) -> Assistant:
+        """Open what is being opened already. Raises IndexDamaged."""
+        guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
+        encoder, manifest = opening.encoder(), opening.build.manifest
+        guardrail = guardrail.with_head(encoder.encode, manifest.model.key)
+        retriever = Retriever.open(opening.build, encoder)
+        return cls(retriever.documents, retriever, guardrail, manifest.id, settings)
 
     @property
     def examples(self) -> tuple[str, ...]:

@@ -88,14 +88,17 @@ def ask(
       wellcited ask "And how often?" --history conversation.json
       echo "What does the psoas do?" | wellcited ask - --json
     """
-    from wellcited.assistant import Assistant
+    from wellcited.opening import Opening
     from wellcited.settings import load_settings
 
     settings = load_settings(index=index)
     if question == "-":
         question = _read("standard input", lambda: sys.stdin.buffer.read()).strip()
     turns = _history(history) if history else ()
-    answer = Assistant.open(settings.index, settings).ask(question, history=turns)
+    opening = Opening.live(settings)
+    from wellcited.assistant import Assistant  # loaded meanwhile
+
+    answer = Assistant.opened(opening, settings).ask(question, history=turns)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     else:
