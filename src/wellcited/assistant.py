@@ -24,6 +24,8 @@ from wellcited.stages import stage
 
 NOT_COVERED = "The guide does not say."
 NEAREST_QUOTES = 3
+QUOTABLE = 24
+"""Of so many passages, the best, an answer and what follows it are chosen."""
 SUGGESTIONS = 3
 EXAMPLES = 4
 PART_WEIGHT = 0.5
@@ -127,7 +129,7 @@ class Assistant:
         with stage("retrieve"):
             whole, leaning, evidences = self._evidence(asked)
         rankings = [
-            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, len(evidence.rows)))
+            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, QUOTABLE))
             for evidence in evidences
         ]
         sentences = whole.texts(self._retriever.layout)

@@ -189,14 +189,17 @@ class Retriever:
     def hits(self, rows: Rows, scores: Scores, k: int) -> list[Hit]:
         """Return the best `k` passages of the scored sentences, ranked by their best sentence."""
         grouped: dict[int, list[SentenceHit]] = {}
-        for position in np.argsort(-scores, kind="stable"):
-            row = int(rows[position])
-            span = self._spans[row]
+        order = np.argsort(-scores, kind="stable")
+        owners = self.layout.sentence_passage[rows[order]].tolist()
+        for position, owner in zip(order.tolist(), owners, strict=True):
+            if owner not in grouped and len(grouped) == k:
+                continue
+            span = self._spans[rows[position]]
             hit = SentenceHit(start=span.start, end=span.end, score=float(scores[position]))
-            grouped.setdefault(int(self.layout.sentence_passage[row]), []).append(hit)
+            grouped.setdefault(owner, []).append(hit)
         return [
             Hit(passage=self.passages[number], score=found[0].score, rank=rank, sentences=tuple(found))
-            for rank, (number, found) in enumerate(list(grouped.items())[:k], start=1)
+            for rank, (number, found) in enumerate(grouped.items(), start=1)
         ]
 
     def nearest_labels(self, evidence: Evidence, k: int) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -92,10 +93,8 @@ class Matcher:
         self._common = common
         self._lasting = frozenset(rule.id for rule in book.rules if rule.lasting)
         self._own = frozenset(rule.id for rule in book.rules if rule.own)
-        self._ranked = [
-            (rule, [_needs(line) for line in rule.when])
-            for rule in sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
-        ]
+        self._ranked = sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
+        self._by_need = _by_need(self._ranked)
 
     @property
     def lasting(self) -> frozenset[str]:
@@ -136,9 +135,9 @@ class Matcher:
         turns = [self._read(number, text) for number, text in enumerate(texts)]
         present: frozenset[str] = frozenset().union(*(turn.reading.present for turn in turns))
         findings: list[Finding] = []
-        for rule, needs in self._ranked:
-            possible = [line for line, needed in zip(rule.when, needs, strict=True) if needed <= present]
-            finding = self._apply(rule, possible, turns) if possible else None
+        for rank, numbers in self._possible(present):
+            rule = self._ranked[rank]
+            finding = self._apply(rule, [rule.when[number] for number in numbers], turns)
             if finding is not None:
                 findings.append(finding)
         language = self._language(turns)
@@ -160,6 +159,15 @@ class Matcher:
             again=bool(live) and all(f.turn < len(turns) - 1 for f in live if f.tier == tier),
             findings=tuple(findings),
         )
+
+    def _possible(self, present: frozenset[str]) -> list[tuple[int, list[int]]]:
+        """The rules, by rank, of which a line has all the words that it needs, and the numbers of these lines."""
+        possible: dict[int, list[int]] = {}
+        for need in ("", *(present & self._by_need.keys())):
+            for rank, number, needed in self._by_need.get(need, ()):
+                if needed <= present:
+                    possible.setdefault(rank, []).append(number)
+        return [(rank, sorted(numbers)) for rank, numbers in sorted(possible.items())]
 
     def _read(self, number: int, text: str) -> _Turn:
         if len(text) > LONGEST:
@@ -221,6 +229,18 @@ def _needs(line: Sequence[Condition]) -> frozenset[str]:
     """The words without which a line of a rule cannot match: most lines are told apart by them in no time."""
     none: frozenset[str] = frozenset()
     return none.union(*(condition.pattern.needs for condition in line if not condition.absent))
+
+
+def _by_need(rules: Sequence[Rule]) -> dict[str, list[tuple[int, int, frozenset[str]]]]:
+    """Rank and number of every line of `rules` by the one of its needs that fewest lines share, "" where it has none."""
+    lines = [
+        (rank, number, _needs(line)) for rank, rule in enumerate(rules) for number, line in enumerate(rule.when)
+    ]
+    shared = Counter(need for _, _, needs in lines for need in needs)
+    found: dict[str, list[tuple[int, int, frozenset[str]]]] = {}
+    for line in lines:
+        found.setdefault(min(line[2], key=lambda need: (shared[need], need), default=""), []).append(line)
+    return found
 
 
 def _closed_by(turn: _Turn, match: Match, rule: Rule, turns: Sequence[_Turn]) -> str | None:

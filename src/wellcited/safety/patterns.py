@@ -31,6 +31,9 @@ NEGATIONS = frozenset(
     "zero none nicht kein keine keinen ohne ni sans pas aucun aucune sin nao sem non senza nessun nessuna".split()
 )
 
+MOST_KNOWN = 20_000
+"""So many words are remembered at most: nobody's nonsense fills the memory."""
+
 _NOWHERE: dict[int, tuple[int, ...]] = {}
 
 Match = tuple[int, int]
@@ -60,6 +63,17 @@ class Vocabulary:
     starts: Mapping[str, list[str]]
     by_anchor: Mapping[str, Mapping[str, list[Pattern]]]
     """The phrases of each name by the element that must stand somewhere, "" where that is none of words alone."""
+    _known: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
+
+    def elements_of(self, form: str) -> frozenset[str]:
+        """The elements that a word can stand in; remembered, for people use the same words."""
+        known = self._known.get(form)
+        if known is None:
+            begins = (self.starts.get(form[:length], ()) for length in range(2, len(form) + 1))
+            known = frozenset(self.exact.get(form, ())).union(*begins)
+            if len(self._known) < MOST_KNOWN:
+                self._known[form] = known
+        return known
 
 
 def index(phrases: Mapping[str, tuple[Pattern, ...]], others: Iterable[Pattern]) -> Vocabulary:
@@ -101,11 +115,8 @@ class Reading:
         for word in self.words.words:
             total += word.form in NEGATIONS
             self._negations.append(total)
-        exact, starts = self.vocabulary.exact, self.vocabulary.starts
         for form, positions in self.words.positions.items():
-            sources = set(exact.get(form, ()))
-            for length in range(2, len(form) + 1):
-                sources.update(starts.get(form[:length], ()))
+            sources = self.vocabulary.elements_of(form)
             if sources:
                 seen = [index for index in positions if index not in self.hidden]
                 for source in sources:
