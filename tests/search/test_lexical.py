@@ -135,7 +135,7 @@ def test_terms_of_a_language_are_its_stems() -> None:
 
 
 def test_which_entries_hold_a_term_is_told_for_each_term() -> None:
-    held = LexicalIndex.build(ENTRIES).holding(["steam", "unheard", "ink"])
+    held = LexicalIndex.build(ENTRIES).holding(["steam", "unheard", "ink"], np.arange(5))
     assert held.T.tolist() == [
         [True, False, False, False, True],
         [False] * 5,
