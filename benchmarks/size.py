@@ -4,12 +4,12 @@ python benchmarks/size.py vectors [--passages 1000000]   # one vector each, in t
 python benchmarks/size.py bundle [--passages 200000]     # texts, terms and four vectors a passage; questions answered
 python benchmarks/size.py all [--folder /tmp]            # where the space is: some 2.5 GB for each million of vectors
 
-The vectors are made from those that the default encoder gives some 18,000 sentences of the guides in training/ and
-corpora/: each lies at random between the vector of a sentence and that of one of its 20 nearest, with noise of 0.4 times
-its length. So they cluster as texts do; sentences of chance would not. The questions are those of the guides' readers
-(corpora/*/questions.tune.jsonl and .train.jsonl), encoded, and none of them is in the index. Opening is timed in a fresh
-process with the files in the page cache. In `bundle` the texts are made up (benchmarks/rebuilding.py), one sentence a
-passage and a section, and the vectors have nothing to do with them.
+The vectors are made from those that the default encoder gives some 26,000 sentences of the guides in training/ and
+corpora/: each lies at random between the vector of a sentence and that of one of its 20 nearest, with noise of 0.4
+times its length. So they cluster as texts do; vectors of chance would not. The questions are those of the guides'
+readers (corpora/*/questions.tune.jsonl and .train.jsonl), encoded, and none of them is in the index. Opening is timed
+in a fresh process with the files in the page cache. In `bundle` the texts are made up (benchmarks/rebuilding.py), one
+sentence a passage and a section, and the vectors have nothing to do with them.
 """
 
 from __future__ import annotations
