@@ -67,10 +67,11 @@ class Contents:
         ):
             raise IndexDamaged(f"{folder / ROWS}: does not go with the manifest; {REPAIR}")
 
+        @lru_cache(maxsize=KEPT_PASSAGES)
         def sentence(row: int) -> str:
             number = int(sentence_passage[row])
             passage = passages[number]
-            span = passage.sentences[row - int(np.searchsorted(sentence_passage, number))]
+            span = passage.sentences[row - int(sentence_passage.searchsorted(number))]
             return one_line(passage.text[span.start - passage.start : span.end - passage.start])
 
         def headed(row: int) -> str:
@@ -167,5 +168,5 @@ def _lines(folder: Path, name: str, parse: Callable[[bytes], T], kept: int) -> O
 
 
 def _array(folder: Path, name: str) -> Numbers:
-    found: Numbers = np.load(folder / ROWS / f"{name}.npy", mmap_mode="r")
-    return found
+    mapped: np.memmap[Any, Any] = np.load(folder / ROWS / f"{name}.npy", mmap_mode="r")
+    return mapped.view(np.ndarray)  # the same memory; a memmap takes ten times as long to give one number

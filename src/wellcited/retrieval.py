@@ -154,20 +154,22 @@ class Retriever:
         stems = self.question_terms(text)
         bm25 = self.lexical.scores(stems)
         rows = self._candidates(vector, bm25)
-        sentences = self._dense.vectors(rows)
+        neighbours = list(self._neighbours(rows))
+        around = np.concatenate([rows, *(others for others, _ in neighbours)])
+        sentences, *beside = np.split(self._dense.vectors(around), len(neighbours) + 1)
         owner = self.layout.sentence_passage[rows]
         section = self._section[rows]
         cosines = {
             "sentence": sentences @ vector,
             "headed": self._dense.vectors(self.layout.headed_start + rows) @ vector,
-            "window": self._window(rows, sentences) @ vector,
+            "window": _window(sentences, beside, [same for _, same in neighbours]) @ vector,
             "passage": self._dense.vectors(self.layout.passage_start + owner) @ vector,
         }
         idf = np.array([self.lexical.idf(stem) for stem in stems], dtype=np.float32)
         total = float(idf.sum()) or 1.0
         held = self.lexical.holding(stems, rows)
         near = held
-        for others, same in self._neighbours(rows):
+        for others, same in neighbours:
             near = near | (self.lexical.holding(stems, others) & same[:, None])
         columns = {
             **cosines,
@@ -238,14 +240,6 @@ class Retriever:
             others = np.clip(rows + step, 0, last)
             yield others, (self._section[others] == self._section[rows]) & (others != rows)
 
-    def _window(self, rows: Rows, sentences: Vectors) -> Vectors:
-        """Return the unit vectors of each sentence together with its neighbours in the section."""
-        window = 2 * sentences
-        for others, same in self._neighbours(rows):
-            window = window + self._dense.vectors(others) * same[:, None]
-        norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
-        return norms
-
     def _label_vectors(self, labels: Rows) -> Vectors:
         return self._dense.vectors(self.layout.label_start + labels)
 
@@ -273,3 +267,12 @@ class Retriever:
             "curated": near,
             "curated_sentence": near * np.einsum("ij,ij->i", vectors[question], sentences),
         }
+
+
+def _window(sentences: Vectors, beside: Sequence[Vectors], same: Sequence[Flags]) -> Vectors:
+    """Return the unit vectors of each sentence together with its neighbours, where they are of the same section."""
+    window = 2 * sentences
+    for vectors, of_section in zip(beside, same, strict=True):
+        window = window + vectors * of_section[:, None]
+    norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
+    return norms

@@ -2,13 +2,15 @@
 
 Up to EXACT_UP_TO vectors every one is compared. Beyond, they stand in lists by nearness, in 8 bits each number (IVF,
 scalar quantiser); a search looks through the nearest lists and compares what it finds there with the stored vectors
-themselves (16 bits, vectors.npy). Both files are mapped into memory, so that processes share them. How many lists are
-looked through is found at build time: as many as it takes to find GOAL of the true ten nearest.
+themselves (16 bits, vectors.npy). The lists are mapped into memory, so that processes share them; of the vectors only
+the rows asked for are read. How many lists are looked through is found at build time: as many as it takes to find GOAL
+of the true ten nearest.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,7 +117,7 @@ class DenseIndex:
 class _Approximate(DenseIndex):
     """Unit vectors by row number, those of the nearest lists compared."""
 
-    def __init__(self, index: Any, stored: Stored, recall: float = 0.0) -> None:
+    def __init__(self, index: Any, stored: Stored | StoredFile, recall: float = 0.0) -> None:
         """`index` is an IndexIVFScalarQuantizer, `stored` holds its vectors."""
         super().__init__(index)
         self._lists = index
@@ -145,23 +147,24 @@ class _Approximate(DenseIndex):
         for block in _blocks(stored):
             index.add(block)
         built = cls(index, stored)
-        return built if built._tune(built._sample(chance)) else None
+        return built if built._tune(built._sample(chance), stored) else None
 
     @classmethod
     def mapped(cls, path: Path) -> _Approximate:
-        """Map the file `path` and the vectors beside it. Raises ValueError where they do not belong together."""
+        """Map the file `path`, and open the vectors beside it. Raises ValueError where they do not belong together."""
         import faiss
 
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-        stored = np.load(path.parent / STORED, mmap_mode="r")
-        if stored.dtype != np.float16 or stored.shape != (index.ntotal, index.d):
+        stored = StoredFile(path.parent / STORED)
+        if stored.shape != (index.ntotal, index.d):
             raise ValueError(f"{STORED} does not hold its vectors")
         return cls(index, stored)
 
     def save(self, path: Path) -> None:
         """Write the index to the file `path`, and its vectors beside it. Raises OSError, as on a full disk."""
         super().save(path)
-        np.save(path.parent / STORED, self._stored)
+        if isinstance(self._stored, np.ndarray):
+            np.save(path.parent / STORED, self._stored)
 
     @property
     def how(self) -> VectorSearch:
@@ -211,10 +214,10 @@ class _Approximate(DenseIndex):
         noise = _unit(chance.standard_normal((size, self.dimension), dtype=np.float32))
         return _unit(0.5 * _unit(pairs[0] + pairs[1]) + np.float32(np.sqrt(0.75)) * noise)
 
-    def _tune(self, queries: Vectors) -> bool:
+    def _tune(self, queries: Vectors, stored: Stored) -> bool:
         """Look through more and more lists until GOAL of the true nearest of `queries` is found; tell whether it is."""
         nearest = min(NEAREST, len(self))
-        true = _nearest(self._stored, queries, nearest)
+        true = _nearest(stored, queries, nearest)
         probes = min(8, self._lists.nlist)
         while True:
             self._lists.nprobe = probes
@@ -224,6 +227,37 @@ class _Approximate(DenseIndex):
             if self._recall >= GOAL or probes == self._lists.nlist:
                 return self._recall >= GOAL
             probes = min(-(-probes * 5 // 4), self._lists.nlist)
+
+
+class StoredFile:
+    """The rows of a file of vectors, read as they are asked for.
+
+    Mapped, each row would bring its neighbourhood into the memory of the process, and soon all of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`. Raises ValueError where it does not hold float16 vectors, whole."""
+        mapped = np.load(path, mmap_mode="r")
+        if mapped.dtype != np.float16 or mapped.ndim != 2 or not mapped.flags.c_contiguous:
+            raise ValueError(f"{path.name} does not hold its vectors")
+        self.shape: tuple[int, ...] = mapped.shape
+        self._path = path
+        self._offset: int = mapped.offset
+        self._file = path.open("rb", buffering=0)
+
+    def __getitem__(self, rows: Rows) -> Stored:
+        """Return the vectors of `rows`, of shape (len(rows), dimension). Raises IndexDamaged."""
+        asked, places = np.unique(rows, return_inverse=True)
+        found = np.empty((len(asked), self.shape[1]), dtype=np.float16)
+        size, into, source = found.itemsize * self.shape[1], found.reshape(-1).view(np.uint8).data, self._file.fileno()
+        ends = [*(np.flatnonzero(np.diff(asked) != 1) + 1).tolist(), len(asked)] if len(asked) else []
+        start = 0
+        for end in ends:  # rows that follow each other are read at once
+            wanted = into[start * size : end * size]
+            if os.preadv(source, [wanted], self._offset + int(asked[start]) * size) != len(wanted):
+                raise IndexDamaged(f"{self._path}: is shorter than it was; run: wellcited index")
+            start = end
+        return found[places]
 
 
 def _nearest(stored: Stored, queries: Vectors, k: int) -> Rows:
