@@ -5,7 +5,6 @@ python benchmarks/rebuilding.py swap [--rebuilds 30]      # 20 clients ask a ser
 python benchmarks/rebuilding.py kill [--times 200]        # kill -9 at random moments of a build
 python benchmarks/rebuilding.py flips [--times 1000]      # one changed byte anywhere in a bundle
 python benchmarks/rebuilding.py disk                      # a full disk, and a folder that cannot be written
-python benchmarks/rebuilding.py open [--passages 200000]  # opening a large bundle (vectors by chance)
 python benchmarks/rebuilding.py all
 """
 
@@ -16,7 +15,6 @@ import contextlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import socket
@@ -30,17 +28,13 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from wellcited import bundle
 from wellcited.assistant import Assistant
-from wellcited.bundle import Build, open_build, publish, seal, staging
-from wellcited.corpus.reading import read_corpus
-from wellcited.corpus.splitting import split
+from wellcited.bundle import open_build
 from wellcited.encoding import QueryEncoder
 from wellcited.errors import BundleError
 from wellcited.history import builds
-from wellcited.indexing import build_index, write
+from wellcited.indexing import build_index
 from wellcited.layout import layout
 from wellcited.models import PassageEncoder
 from wellcited.settings import Settings
@@ -351,50 +345,6 @@ def attempt(corpus: Path, index: Path, what: str) -> None:
     print(f"{what}: never failed")
 
 
-def open_large(arguments: argparse.Namespace, folder: Path) -> None:
-    """Time the opening of a bundle with many passages, vectors by chance, and a question to it."""
-    corpus = write_corpus(folder / "corpus", arguments.passages)
-    little = folder / "little-index"
-    build_index(write_corpus(folder / "little", 10), little, Settings())
-    started = time.perf_counter()
-    documents = list(read_corpus(corpus).documents)
-    passages = [passage for document in documents for passage in split(document)]
-    rows = layout(documents, passages)
-    print(f"{len(passages):,} passages, {len(rows.texts):,} vectors, read in {time.perf_counter() - started:.0f} s")
-    vectors = np.random.default_rng(5).standard_normal((len(rows.texts), 384), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    index, build_id = folder / "index", "0" * 16
-    started = time.perf_counter()
-    with staging(index, build_id) as staged:
-        counts = write(staged, documents, passages, rows, vectors)
-        bundle.link_or_copy(open_build(little).folder / bundle.ENCODER, staged / bundle.ENCODER)
-        made: Build = publish(index, seal(staged, build_id, "chance", open_build(little).manifest.model, counts))
-    size = sum((made.folder / name).stat().st_size for name in made.manifest.files)
-    print(f"written in {time.perf_counter() - started:.0f} s, {size / 1e9:.2f} GB")
-    del vectors, documents, passages, rows
-    opened = subprocess.run(
-        [sys.executable, __file__, "opened", str(index)], check=True, capture_output=True, text=True
-    )
-    print(opened.stdout, end="")
-
-
-def opened(index: Path) -> None:
-    started = time.perf_counter()
-    open_build(index)
-    verified = time.perf_counter() - started
-    started = time.perf_counter()
-    assistant = Assistant.open(index, Settings())
-    seconds = time.perf_counter() - started
-    times = []
-    for number in range(20):
-        began = time.perf_counter()
-        assistant.ask(f"How do I rinse the lid of kettle number {number}?")
-        times.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"opened in {seconds:.1f} s (of that verifying every file: about {verified:.1f} s), {peak:,.0f} MiB at most")
-    print(f"a question: {statistics.median(times) * 1000:.0f} ms median")
-
-
 def get(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310
@@ -421,16 +371,13 @@ def p99(times: Sequence[float]) -> float:
     return sorted(times)[int(len(times) * 0.99)] if times else float("nan")
 
 
-MEASURES = {"edit": edit, "swap": swap, "kill": kill, "flips": flips, "disk": disk, "open": open_large}
+MEASURES = {"edit": edit, "swap": swap, "kill": kill, "flips": flips, "disk": disk}
 
 
 def main() -> None:
     match sys.argv[1:]:
         case ["try", corpus, index]:
             attempt(Path(corpus), Path(index), "the folder cannot be written")
-            return
-        case ["opened", index]:
-            opened(Path(index))
             return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measure", choices=[*MEASURES, "all"])
@@ -441,7 +388,7 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     given = (arguments.passages, arguments.times)
     for name in MEASURES if arguments.measure == "all" else [arguments.measure]:
-        arguments.passages = given[0] or {"open": 200_000}.get(name, 10_000)
+        arguments.passages = given[0] or 10_000
         arguments.times = given[1] or {"kill": 200}.get(name, 1000)
         print(f"\n{name}", flush=True)
         with tempfile.TemporaryDirectory() as folder:

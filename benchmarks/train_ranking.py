@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from wellcited import confidence, conversation
 from wellcited.adapter import Adapter
+from wellcited.contents import Contents
 from wellcited.corpus.splitting import split
 from wellcited.indexing import lexical_index
 from wellcited.layout import Layout, layout
@@ -89,7 +90,7 @@ def open_guide(guide: Guide, encoder: PassageEncoder) -> Retriever:
     passages = split(document)
     rows = layout([document], passages)
     dense = DenseIndex.build(encoder.encode(rows.texts))
-    return Retriever([document], passages, dense, lexical_index([document], passages, rows), encoder)
+    return Retriever(Contents.of([document], passages), dense, lexical_index([document], passages, rows), encoder)
 
 
 def cases(guide: Guide, retriever: Retriever) -> Iterator[Case]:

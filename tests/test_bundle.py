@@ -221,6 +221,38 @@ def test_any_damage_is_mended_by_the_command_that_the_error_names(built: Built) 
         assert open_build(built.index).manifest.id == built.report.build_id
 
 
+@pytest.fixture
+def sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An index of which the largest file is compared by samples: 8 of its 5000 bytes in 4 places."""
+    for name, value in (("SAMPLED_FROM", 1000), ("SAMPLES", 4), ("SAMPLE_BYTES", 2)):
+        monkeypatch.setattr(bundle, name, value)
+    put(tmp_path / "index", "one", "x" * 50)
+    assert list(open_build(tmp_path / "index").manifest.samples) == [bundle.DENSE]
+    return tmp_path / "index"
+
+
+@pytest.mark.parametrize("place", [0, 1, -1, -2])
+def test_a_large_file_that_differs_at_either_end_is_refused(sampled: Path, place: int) -> None:
+    change(sampled / "builds/one" / bundle.DENSE, place)
+    with pytest.raises(IndexDamaged, match=r"dense\.faiss: has changed since it was built; run: wellcited index"):
+        open_build(sampled)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2500, 4999, 5001])
+def test_a_large_file_of_another_length_is_refused(sampled: Path, size: int) -> None:
+    path = sampled / "builds/one" / bundle.DENSE
+    path.write_bytes((path.read_bytes() + b"x")[:size])
+    with pytest.raises(IndexDamaged, match=r"dense\.faiss: has changed"):
+        open_build(sampled)
+
+
+def test_between_the_samples_a_large_file_is_compared_where_the_whole_is_asked_for(sampled: Path) -> None:
+    change(sampled / "builds/one" / bundle.DENSE, 1000)
+    build = open_build(sampled)
+    with pytest.raises(IndexDamaged, match=r"dense\.faiss: has changed"):
+        build.verify(whole=True)
+
+
 def test_lines_that_are_no_values_are_told_as_damage(index: Path) -> None:
     build = open_build(index)
     (build.folder / bundle.PASSAGES).write_bytes(b'{"id": 1}\n')

@@ -44,14 +44,15 @@ def test_a_sentence_shows_what_it_offers() -> None:
         "It lasts for 30 seconds because the muscle is slow to let go.",
         "",
     )
-    assert found.flag("is_question").tolist() == [0, 1, 0, 0]
-    assert found.flag("dangling").tolist() == [0, 0, 1, 0]
-    assert found.flag("amount").tolist() == [0, 0, 1, 0]
-    assert found.flag("reason").tolist() == [0, 0, 1, 0]
-    assert found.opening.tolist() == [1, 0, 0, 0]
-    assert found.short[0] == 0
-    assert found.short[3] == 1
-    assert 0 < found.short[1] < 1
+    assert found.flag("is_question", np.arange(4)).tolist() == [0, 1, 0, 0]
+    assert found.flag("dangling", np.arange(4)).tolist() == [0, 0, 1, 0]
+    assert found.flag("amount", np.arange(4)).tolist() == [0, 0, 1, 0]
+    assert found.flag("reason", np.arange(4)).tolist() == [0, 0, 1, 0]
+    assert found.opening(np.arange(4)).tolist() == [1, 0, 0, 0]
+    short = found.short(np.arange(4))
+    assert short[0] == 0
+    assert short[3] == 1
+    assert 0 < short[1] < 1
 
 
 def test_amount_and_reason_count_only_where_they_are_asked_for() -> None:

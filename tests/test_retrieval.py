@@ -9,6 +9,7 @@ import pytest
 from conftest import Built, bags_of_words
 
 from wellcited import bundle
+from wellcited.contents import Contents
 from wellcited.datatypes import Hit
 from wellcited.ranking import FEATURES, weights
 from wellcited.retrieval import Evidence, Retriever, blend
@@ -33,8 +34,7 @@ def retriever(built: Built) -> Retriever:
     """The small corpus behind an encoder of which every number can be counted by hand."""
     build = built.build
     return Retriever(
-        build.documents(),
-        build.passages(),
+        Contents.of(build.documents(), build.passages()),
         DenseIndex.open(build.folder / bundle.DENSE),
         LexicalIndex.open(build.folder / bundle.LEXICAL),
         WordQueries(),

@@ -28,6 +28,8 @@ QUOTABLE = 24
 """Of so many passages, the best, an answer and what follows it are chosen."""
 SUGGESTIONS = 3
 EXAMPLES = 4
+LABELS_READ = 10_000
+"""Of more labels, about so many are looked at for examples, spread evenly."""
 PART_WEIGHT = 0.5
 """Of a compound question: how much a part counts by itself, the rest being the whole question."""
 WARM_UP = "What is this guide about?"
@@ -47,13 +49,15 @@ class Assistant:
 
     def __init__(
         self,
-        documents: Sequence[Document],
+        documents: Sequence[Document] | Mapping[str, Document],
         retriever: Retriever,
         guardrail: SafetyLayer,
         bundle_id: str,
         settings: Settings,
     ) -> None:
-        self.documents: Mapping[str, Document] = {document.id: document for document in documents}
+        if not isinstance(documents, Mapping):
+            documents = {document.id: document for document in documents}
+        self.documents: Mapping[str, Document] = documents
         self.guardrail = guardrail
         self.bundle_id = bundle_id
         self._retriever = retriever
@@ -84,11 +88,12 @@ class Assistant:
         """A few questions to begin with, from different parts of the guides: curated ones, else headings."""
         labels = self._retriever.layout.labels
         sections = self._retriever.layout.label_section
+        rows = range(0, len(labels), max(1, len(labels) // LABELS_READ))
         first: dict[int, str] = {}
-        for label, section in zip(labels, sections, strict=True):
-            if presentable(label):
-                first.setdefault(int(section), label)
-        found = list(first.values()) or list(dict.fromkeys(labels))
+        for row in rows:
+            if presentable(labels[row]):
+                first.setdefault(int(sections[row]), labels[row])
+        found = list(first.values()) or list(dict.fromkeys(labels[row] for row in rows))
         step = max(1, len(found) // EXAMPLES)
         return tuple(found[::step][:EXAMPLES])
 
@@ -129,8 +134,7 @@ class Assistant:
         with stage("retrieve"):
             whole, leaning, evidences = self._evidence(asked)
         rankings = [
-            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, QUOTABLE))
-            for evidence in evidences
+            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, QUOTABLE)) for evidence in evidences
         ]
         sentences = whole.texts(self._retriever.layout)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical

@@ -96,6 +96,20 @@ class Passage(Value):
     sentences: tuple[Span, ...]
 
 
+class VectorSearch(Value):
+    """How the vectors of a bundle are searched: all compared ("exact"), or those of the nearest lists ("ivf-sq8").
+
+    `probes` of `lists` lists are looked through. Measured when it was built: `recall` of the true ten nearest to
+    `sample` sample questions are found.
+    """
+
+    kind: Literal["exact", "ivf-sq8"] = "exact"
+    lists: int = 0
+    probes: int = 0
+    recall: float = 1.0
+    sample: int = 0
+
+
 class Message(Value):
     """One turn of the conversation, as the client sends it."""
 

@@ -40,7 +40,7 @@ class Failure(Value):
 
 
 def builds(index: Path, verify: bool = False) -> list[Entry]:
-    """Return the builds that `index` keeps, the newest first; `verify` compares every file with its digest."""
+    """Return the builds that `index` keeps, the newest first; `verify` compares every byte of them."""
     live = _live_id(index)
     return [_entry(folder, folder.name == live, verify) for folder in _folders(index)]
 
@@ -52,7 +52,7 @@ def same_model(index: Path, key: str) -> Build | None:
         with suppress(BundleError):
             build = Build(folder, bundle.read_manifest(folder))
             if build.manifest.model.vectors_key == key:
-                build.verify()
+                build.verify(whole=True)
                 return build
     return None
 
@@ -75,7 +75,7 @@ def rollback(index: Path, build_id: str | None = None, waiting: Callable[[], Non
             raise IndexMissing(f"{index}: does not keep {wanted}; it keeps: {kept} (newest first)")
         folder = index / BUILDS / found[0]
         build = Build(folder, bundle.read_manifest(folder))
-        build.verify()
+        build.verify(whole=True)
         bundle.make_current(index, build.manifest.id)
         return build
 
@@ -167,7 +167,7 @@ def _entry(folder: Path, live: bool, verify: bool) -> Entry:
     try:
         manifest = bundle.read_manifest(folder)
         if verify:
-            Build(folder, manifest).verify()
+            Build(folder, manifest).verify(whole=True)
     except BundleError as error:
         return Entry(id=folder.name, built=built, live=live, problem=str(error))
     counts = manifest.counts

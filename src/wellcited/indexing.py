@@ -11,16 +11,17 @@ import numpy as np
 
 from wellcited import bundle, history
 from wellcited.bundle import Build, Counts, ModelInfo
+from wellcited.contents import write_rows
 from wellcited.corpus.bounded import Limits
 from wellcited.corpus.reading import Corpus, Skipped, read_corpus
 from wellcited.corpus.splitting import split
-from wellcited.datatypes import Document, Passage, Value
+from wellcited.datatypes import Document, Passage, Value, VectorSearch
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.errors import BundleError, CorpusError, WellcitedError
 from wellcited.layout import Layout, layout
 from wellcited.models import PassageEncoder, identify
 from wellcited.ranking import SentenceTraits
-from wellcited.search.dense import DenseIndex
+from wellcited.search.dense import BLOCK, DenseIndex, Stored, is_large
 from wellcited.search.lexical import LexicalIndex, terms
 from wellcited.search.spelling import vocabulary
 from wellcited.settings import Settings, load_settings
@@ -46,6 +47,7 @@ class BuildReport(Value):
     seconds: float
     reused: bool
     live: bool = True
+    search: VectorSearch = VectorSearch()
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -183,8 +185,8 @@ class _Work:
             self.tell("encoder", 1, 1)
             vectors, embedded = self._embed(rows, QueryEncoder(staged / bundle.ENCODER, threads=0), kin)
             self.tell("writing", 0, 1)
-            counts = write(staged, self.documents, self.passages, rows, vectors)
-            build = bundle.seal(staged, build_id, self.source, model, counts)
+            counts, search = write(staged, self.documents, self.passages, rows, vectors)
+            build = bundle.seal(staged, build_id, self.source, model, counts, search)
             self.tell("writing", 1, 1)
             self.review(live, build)
             if not self.dry_run:
@@ -209,18 +211,27 @@ class _Work:
         folder = self.index / bundle.BUILDS / build_id
         with suppress(BundleError):
             build = Build(folder, bundle.read_manifest(folder))
-            build.verify()
+            build.verify(whole=True)
             return build
         return None
 
-    def _embed(self, rows: Layout, encoder: QueryEncoder, kin: Build | None) -> tuple[Vectors, int]:
+    def _embed(self, rows: Layout, encoder: QueryEncoder, kin: Build | None) -> tuple[Vectors | Stored, int]:
         """Return the vectors of all rows, and how many texts had to be embedded."""
-        known = _known_vectors(kin) if kin is not None else {}
-        new = sorted({text for text in rows.texts if text not in known})
+        texts = rows.texts
+        known, dense = _known_vectors(kin, len(texts)) if kin is not None else ({}, None)
+        new = {text: place for place, text in enumerate(sorted({text for text in texts if text not in known}))}
         self.tell("embedding", 0, len(new))
-        fresh = encoder.encode_passages(new, lambda done, total: self.tell("embedding", done, total))
-        known.update(zip(new, fresh, strict=True))
-        return np.stack([known[text] for text in rows.texts]), len(new)
+        fresh = encoder.encode_passages(list(new), lambda done, total: self.tell("embedding", done, total))
+        # A large bundle keeps 16 bits of each number anyhow: so many need not be held in 32.
+        vectors = np.empty((len(texts), fresh.shape[1]), dtype=np.float16 if is_large(len(texts)) else np.float32)
+        for start in range(0, len(texts), BLOCK):
+            block = texts[start : start + BLOCK]
+            added = [at for at, text in enumerate(block) if text in new]
+            taken = [at for at, text in enumerate(block) if text not in new]
+            vectors[start:][added] = fresh[[new[block[at]] for at in added]]
+            if dense is not None:
+                vectors[start:][taken] = dense.vectors(np.array([known[block[at]] for at in taken], dtype=np.int64))
+        return vectors, len(new)
 
     def _report(self, build: Build, embedded: int, reused: bool) -> BuildReport:
         counts = build.manifest.counts
@@ -234,30 +245,41 @@ class _Work:
             seconds=time.perf_counter() - self.started,
             reused=reused,
             live=bundle.current_id(self.index) == build.manifest.id,
+            search=build.manifest.search,
             skipped=self.skipped,
         )
 
 
-def _known_vectors(build: Build) -> dict[str, Vectors]:
+def _known_vectors(build: Build, wanted: int) -> tuple[dict[str, int], DenseIndex | None]:
+    """Return the rows of the texts of `build`, and its vectors by row; none for a bundle of `wanted` texts to be exact
+    where those are rounded."""
     try:
         texts = layout(build.documents(), build.passages()).texts
         dense = DenseIndex.open(build.folder / bundle.DENSE)
     except WellcitedError:
-        return {}
-    if len(dense) != len(texts):
-        return {}
-    return dict(zip(texts, dense.vectors(np.arange(len(texts))), strict=True))
+        return {}, None
+    if len(dense) != len(texts) or (is_large(len(texts)) and not is_large(wanted)):
+        return {}, None
+    return {text: row for row, text in enumerate(texts)}, dense
 
 
-def write(staged: Path, documents: list[Document], passages: list[Passage], rows: Layout, vectors: Vectors) -> Counts:
+def write(
+    staged: Path, documents: list[Document], passages: list[Passage], rows: Layout, vectors: Vectors | Stored
+) -> tuple[Counts, VectorSearch]:
     """Write all of a bundle but its encoder and its manifest. `vectors` are those of `rows.texts`."""
     bundle.write_lines(staged / bundle.DOCUMENTS, documents)
     bundle.write_lines(staged / bundle.PASSAGES, passages)
     np.save(staged / bundle.TRAITS, SentenceTraits.read(rows.sentences))
     (staged / bundle.WORDS).write_text("\n".join(vocabulary(rows.headed)), "utf-8")
-    DenseIndex.build(vectors).save(staged / bundle.DENSE)
+    if is_large(len(vectors)):
+        write_rows(staged, documents, rows)
+    dense = DenseIndex.build(vectors)
+    dense.save(staged / bundle.DENSE)
     lexical_index(documents, passages, rows).save(staged / bundle.LEXICAL)
-    return Counts(documents=len(documents), passages=len(passages), sentences=len(rows.sentences), vectors=len(vectors))
+    counts = Counts(
+        documents=len(documents), passages=len(passages), sentences=len(rows.sentences), vectors=len(vectors)
+    )
+    return counts, dense.how
 
 
 def lexical_index(documents: list[Document], passages: list[Passage], rows: Layout) -> LexicalIndex:

@@ -25,10 +25,10 @@ class Layout:
     passage, `label_section` (labels,) the section of each label; all are row numbers within their own kind.
     """
 
-    sentences: tuple[str, ...]
-    headed: tuple[str, ...]
-    passages: tuple[str, ...]
-    labels: tuple[str, ...]
+    sentences: Sequence[str]
+    headed: Sequence[str]
+    passages: Sequence[str]
+    labels: Sequence[str]
     sentence_passage: Rows
     passage_section: Rows
     label_section: Rows
@@ -51,6 +51,40 @@ class Layout:
         return 2 * len(self.sentences) + len(self.passages)
 
 
+class Grouped:
+    """The members of each group, in order: rows by the number of the passage or section that they belong to."""
+
+    def __init__(self, groups: Rows) -> None:
+        """`groups` (rows,) holds the group of each row; every number up to the highest is one."""
+        self._rows = np.argsort(groups, kind="stable")
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(groups))]) if len(groups) else np.zeros(1, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def of(self, group: int) -> Rows:
+        """Return the rows of one group."""
+        found: Rows = self._rows[self._starts[group] : self._starts[group + 1]]
+        return found
+
+    def sizes(self, groups: Rows) -> Rows:
+        """Return how many rows each of `groups` has."""
+        found: Rows = self._starts[groups + 1] - self._starts[groups]
+        return found
+
+    def of_all(self, groups: Rows) -> Rows:
+        """Return the rows of `groups`, one group after the other."""
+        found: Rows = self._rows[ranges(self._starts[groups], self._starts[groups + 1])]
+        return found
+
+
+def ranges(starts: Rows, ends: Rows) -> Rows:
+    """Return the numbers from each start up to its end, one range after the other."""
+    sizes = ends - starts
+    found: Rows = np.repeat(ends - np.cumsum(sizes), sizes) + np.arange(sizes.sum())
+    return found
+
+
 def layout(documents: Sequence[Document], passages: Sequence[Passage]) -> Layout:
     """Lay out the rows of `passages` and of the curated questions of `documents`."""
     by_id = {document.id: document for document in documents}
@@ -63,7 +97,7 @@ def layout(documents: Sequence[Document], passages: Sequence[Passage]) -> Layout
         home.append(sections.setdefault((passage.document_id, passage.headings), len(sections)))
         text = by_id[passage.document_id].text
         for span in passage.sentences:
-            sentence = _one_line(text[span.start : span.end])
+            sentence = one_line(text[span.start : span.end])
             sentences.append(sentence)
             headed.append(f"{passage.headings[-1]}: {sentence}")
             owner.append(number)
@@ -78,7 +112,7 @@ def layout(documents: Sequence[Document], passages: Sequence[Passage]) -> Layout
     return Layout(
         sentences=tuple(sentences),
         headed=tuple(headed),
-        passages=tuple(_one_line(passage.text) for passage in passages),
+        passages=tuple(one_line(passage.text) for passage in passages),
         labels=tuple(labels),
         sentence_passage=np.array(owner, dtype=np.int64),
         passage_section=np.array(home, dtype=np.int64),
@@ -86,5 +120,6 @@ def layout(documents: Sequence[Document], passages: Sequence[Passage]) -> Layout
     )
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return `text` with one space for every run of white space."""
     return " ".join(text.split())

@@ -139,10 +139,8 @@ class SentenceTraits:
     def __init__(self, sentences: Sequence[str], opening: NDArray[np.bool_], flags: NDArray[np.bool_]) -> None:
         """`opening` (sentences,) tells which of them open a section, `flags` (sentences, len(NAMES)) is of `read`."""
         self._sentences = sentences
-        self._flags: dict[str, Scores] = dict(zip(self.NAMES, flags.T.astype(np.float32), strict=True))
-        self.opening = opening.astype(np.float32)
-        lengths = np.fromiter(map(len, sentences), dtype=np.float32, count=len(sentences))
-        self.short: Scores = np.maximum(np.float32(0), 1 - lengths / np.float32(50))
+        self._opening = opening
+        self._flags = flags
         self._first_words: dict[int, frozenset[str]] = {}
         self._subjects: dict[int, frozenset[str]] = {}
 
@@ -164,9 +162,21 @@ class SentenceTraits:
         """Read the traits off `sentences`; `opening` tells which of them open a section."""
         return cls(sentences, np.array(opening, dtype=np.bool_), cls.read(sentences))
 
-    def flag(self, name: str) -> Scores:
-        """Return one flag of all sentences, 0 or 1."""
-        return self._flags[name]
+    def flag(self, name: str, rows: Rows) -> Scores:
+        """Return one flag of the sentences `rows`, 0 or 1."""
+        found: Scores = self._flags[rows, self.NAMES.index(name)].astype(np.float32)
+        return found
+
+    def opening(self, rows: Rows) -> Scores:
+        """Return 1 for each of the sentences `rows` that opens its section, else 0."""
+        found: Scores = self._opening[rows].astype(np.float32)
+        return found
+
+    def short(self, rows: Rows) -> Scores:
+        """Return how much each of the sentences `rows` is shorter than 50 characters, 0 to 1."""
+        lengths = np.array([len(self._sentences[row]) for row in rows.tolist()], dtype=np.float32)
+        found: Scores = np.maximum(np.float32(0), 1 - lengths / np.float32(50))
+        return found
 
     def first_words(self, row: int) -> frozenset[str]:
         """Return the first words of a sentence that carry a topic."""
@@ -218,15 +228,15 @@ def trait_features(wanted: Wanted, traits: SentenceTraits, rows: Rows) -> Mappin
         named = np.array(first, dtype=np.float32) / np.float32(len(wanted.content))
         defined = np.array([_jaccard(wanted.content, traits.subject(row)) for row in rows.tolist()], dtype=np.float32)
     return {
-        "is_question": traits.flag("is_question")[rows],
-        "dangling": traits.flag("dangling")[rows],
-        "short": traits.short[rows],
-        "amount": traits.flag("amount")[rows] if wanted.amount else zeros,
-        "kind": np.maximum.reduce([zeros, *(traits.flag(kind)[rows] for kind in wanted.kinds)]),
-        "reason": traits.flag("reason")[rows] if wanted.reason else zeros,
+        "is_question": traits.flag("is_question", rows),
+        "dangling": traits.flag("dangling", rows),
+        "short": traits.short(rows),
+        "amount": traits.flag("amount", rows) if wanted.amount else zeros,
+        "kind": np.maximum.reduce([zeros, *(traits.flag(kind, rows) for kind in wanted.kinds)]),
+        "reason": traits.flag("reason", rows) if wanted.reason else zeros,
         "named_first": named,
         "definition": defined,
-        "opening": traits.opening[rows],
+        "opening": traits.opening(rows),
     }
 
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.bundle import DENSE, LEXICAL, REPAIR, TRAITS, WORDS, Build
+from wellcited.contents import Contents
 from wellcited.conversation import leaning
-from wellcited.datatypes import Document, Hit, Passage, SentenceHit
+from wellcited.datatypes import Hit, SentenceHit
 from wellcited.encoding import Encoder, Vectors
 from wellcited.errors import IndexDamaged
-from wellcited.layout import Layout, layout
+from wellcited.layout import Grouped, Layout, ranges
 from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
-from wellcited.search.dense import DenseIndex
+from wellcited.search.dense import DenseIndex, is_large
 from wellcited.search.lexical import LexicalIndex, terms
 from wellcited.search.spelling import Spelling, vocabulary
 
@@ -88,8 +89,7 @@ class Retriever:
 
     def __init__(
         self,
-        documents: Sequence[Document],
-        passages: Sequence[Passage],
+        contents: Contents,
         dense: DenseIndex,
         lexical: LexicalIndex,
         encoder: Encoder,
@@ -97,26 +97,24 @@ class Retriever:
         words: Sequence[str] | None = None,
     ) -> None:
         """`traits` and `words` are what index time has read off the sentences; without them it is read now."""
-        self.documents = tuple(documents)
-        self.passages = tuple(passages)
+        self.documents = contents.documents
+        self.passages = contents.passages
         self.lexical = lexical
         self.encoder = encoder
         self._dense = dense
-        self.layout: Layout = layout(documents, passages)
-        self._spans = [span for passage in passages for span in passage.sentences]
+        self.layout: Layout = contents.layout
         owner = self.layout.sentence_passage
         self._section = self.layout.passage_section[owner]
-        self._row_passage = np.concatenate([owner, owner, np.arange(len(self.passages))])
         opening = np.concatenate([[True], self._section[1:] != self._section[:-1]]) if len(owner) else np.zeros(0, bool)
         if traits is None:
             traits = SentenceTraits.read(self.layout.sentences)
         self._traits = SentenceTraits(self.layout.sentences, opening, traits)
-        self._language = documents[0].language if documents else "en"
-        by_section = np.argsort(self.layout.label_section, kind="stable")
-        ends = np.searchsorted(self.layout.label_section[by_section], np.arange(1, self._sections))
-        self._labels: list[Rows] = np.split(by_section, ends)
+        self._language = next(iter(self.documents.values())).language if self.documents else "en"
+        self._labels = Grouped(self.layout.label_section)
+        self._passages_of = Grouped(self.layout.passage_section)
         self._spelling = Spelling(vocabulary(self.layout.headed) if words is None else words, encoder.is_word)
-        self._label_vectors = dense.vectors(self.layout.label_start + np.arange(len(self.layout.labels)))
+        all_labels = np.arange(len(self.layout.labels))
+        self._all_labels = None if is_large(len(dense)) else (all_labels, self._label_vectors(all_labels))
 
     @classmethod
     def open(cls, build: Build, encoder: Encoder) -> Retriever:
@@ -127,18 +125,13 @@ class Retriever:
         except (OSError, ValueError, EOFError) as error:
             raise IndexDamaged(f"{build.folder}: cannot be opened: {error}; {REPAIR}") from error
         return cls(
-            build.documents(),
-            build.passages(),
+            Contents.open(build),
             DenseIndex.open(build.folder / DENSE),
             LexicalIndex.open(build.folder / LEXICAL),
             encoder,
             traits,
             words,
         )
-
-    @property
-    def _sections(self) -> int:
-        return int(self.layout.passage_section.max()) + 1 if len(self.layout.passage_section) else 0
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of `texts` in the space of the bundle."""
@@ -161,26 +154,28 @@ class Retriever:
         stems = self.question_terms(text)
         bm25 = self.lexical.scores(stems)
         rows = self._candidates(vector, bm25)
-        sentences = self._dense.vectors(rows)
+        neighbours = list(self._neighbours(rows))
+        around = np.concatenate([rows, *(others for others, _ in neighbours)])
+        sentences, *beside = np.split(self._dense.vectors(around), len(neighbours) + 1)
         owner = self.layout.sentence_passage[rows]
         section = self._section[rows]
         cosines = {
             "sentence": sentences @ vector,
             "headed": self._dense.vectors(self.layout.headed_start + rows) @ vector,
-            "window": self._window(rows, sentences) @ vector,
+            "window": _window(sentences, beside, [same for _, same in neighbours]) @ vector,
             "passage": self._dense.vectors(self.layout.passage_start + owner) @ vector,
         }
         idf = np.array([self.lexical.idf(stem) for stem in stems], dtype=np.float32)
         total = float(idf.sum()) or 1.0
-        held = self.lexical.holding(stems)
-        near = held[rows]
-        for others, same in self._neighbours(rows):
-            near = near | (held[others] & same[:, None])
+        held = self.lexical.holding(stems, rows)
+        near = held
+        for others, same in neighbours:
+            near = near | (self.lexical.holding(stems, others) & same[:, None])
         columns = {
             **cosines,
             **self._label_features(vector, section, sentences),
             "bm25": bm25[rows] / (total * 2.2),
-            "coverage": held[rows] @ idf / total,
+            "coverage": held @ idf / total,
             "window_coverage": near @ idf / total,
             **trait_features(Wanted.of(text), self._traits, rows),
         }
@@ -188,15 +183,17 @@ class Retriever:
 
     def hits(self, rows: Rows, scores: Scores, k: int) -> list[Hit]:
         """Return the best `k` passages of the scored sentences, ranked by their best sentence."""
+        owner = self.layout.sentence_passage
+        passages = owner[rows]
+        places = rows - np.searchsorted(owner, passages)
         grouped: dict[int, list[SentenceHit]] = {}
-        order = np.argsort(-scores, kind="stable")
-        owners = self.layout.sentence_passage[rows[order]].tolist()
-        for position, owner in zip(order.tolist(), owners, strict=True):
-            if owner not in grouped and len(grouped) == k:
+        for position in np.argsort(-scores, kind="stable").tolist():
+            number = int(passages[position])
+            if number not in grouped and len(grouped) == k:
                 continue
-            span = self._spans[rows[position]]
+            span = self.passages[number].sentences[places[position]]
             hit = SentenceHit(start=span.start, end=span.end, score=float(scores[position]))
-            grouped.setdefault(owner, []).append(hit)
+            grouped.setdefault(number, []).append(hit)
         return [
             Hit(passage=self.passages[number], score=found[0].score, rank=rank, sentences=tuple(found))
             for rank, (number, found) in enumerate(grouped.items(), start=1)
@@ -211,10 +208,11 @@ class Retriever:
         for position in np.argsort(-evidence.scores, kind="stable"):
             section = int(self._section[evidence.rows[position]])
             if section not in found:
-                labels = [int(row) for row in self._labels[section] if presentable(self.layout.labels[row])]
+                labels = [int(row) for row in self._labels.of(section) if presentable(self.layout.labels[row])]
                 labels = labels or [section]
                 sentence = self._dense.vectors(evidence.rows[position : position + 1])[0]
-                found[section] = self.layout.labels[labels[int(np.argmax(self._label_vectors[labels] @ sentence))]]
+                vectors = self._label_vectors(np.array(labels, dtype=np.int64))
+                found[section] = self.layout.labels[labels[int(np.argmax(vectors @ sentence))]]
             if len(found) == k:
                 break
         return tuple(dict.fromkeys(found.values()))
@@ -222,19 +220,20 @@ class Retriever:
     def _candidates(self, vector: Vectors, bm25: Scores) -> Rows:
         """Return the sentence rows of every passage that either search brings up, in order."""
         _, found = self._dense.search(vector[None, :], CANDIDATE_ROWS)
-        inside = found[0][found[0] < self.layout.label_start]
-        named = self.layout.label_section[found[0][found[0] >= self.layout.label_start] - self.layout.label_start]
-        best = np.argsort(-bm25, kind="stable")[:CANDIDATE_TERMS]
+        rows, owner = found[0], self.layout.sentence_passage
+        in_sentences = rows[rows < self.layout.passage_start] % len(owner)  # alone, or under its heading
+        in_passages = rows[(rows >= self.layout.passage_start) & (rows < self.layout.label_start)]
+        labels = rows[rows >= self.layout.label_start] - self.layout.label_start
         passages = np.concatenate(
             [
-                self._row_passage[inside],
-                np.flatnonzero(np.isin(self.layout.passage_section, named)),
-                self.layout.sentence_passage[best[bm25[best] > 0]],
+                owner[in_sentences],
+                in_passages - self.layout.passage_start,
+                self._passages_of.of_all(self.layout.label_section[labels]),
+                owner[self.lexical.best(bm25, CANDIDATE_TERMS)],
             ]
         )
-        chosen = np.zeros(len(self.passages), dtype=bool)
-        chosen[passages] = True
-        return np.flatnonzero(chosen[self.layout.sentence_passage])
+        chosen = np.unique(passages)
+        return ranges(np.searchsorted(owner, chosen), np.searchsorted(owner, chosen, side="right"))
 
     def _neighbours(self, rows: Rows) -> Iterator[tuple[Rows, Flags]]:
         """Yield the sentences before and after each, and whether they stand in the same section."""
@@ -243,29 +242,39 @@ class Retriever:
             others = np.clip(rows + step, 0, last)
             yield others, (self._section[others] == self._section[rows]) & (others != rows)
 
-    def _window(self, rows: Rows, sentences: Vectors) -> Vectors:
-        """Return the unit vectors of each sentence together with its neighbours in the section."""
-        window = 2 * sentences
-        for others, same in self._neighbours(rows):
-            window = window + self._dense.vectors(others) * same[:, None]
-        norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
-        return norms
+    def _label_vectors(self, labels: Rows) -> Vectors:
+        return self._dense.vectors(self.layout.label_start + labels)
 
     def _label_features(self, vector: Vectors, section: Rows, sentences: Vectors) -> dict[str, Scores]:
         """Return what headings and curated questions tell; the first labels are the headings, in section order."""
-        cosines = self._label_vectors @ vector
-        nearest = np.arange(self._sections)
-        curated = np.full(self._sections, -1)
-        for number in set(section.tolist()):
-            labels = self._labels[number]
-            nearest[number] = labels[int(np.argmax(cosines[labels]))]
-            if len(labels) > 1:
-                curated[number] = labels[1 + int(np.argmax(cosines[labels[1:]]))]
-        question = curated[section]
+        sections, own = np.unique(section, return_inverse=True)
+        if self._all_labels is not None:
+            labels, vectors = self._all_labels
+        else:
+            labels = np.sort(self._labels.of_all(sections))
+            vectors = self._label_vectors(labels)
+        cosines = vectors @ vector
+        heading = np.searchsorted(labels, sections)
+        nearest = heading.copy()
+        curated = np.full(len(sections), -1)
+        for number in np.flatnonzero(self._labels.sizes(sections) > 1).tolist():
+            places = np.searchsorted(labels, self._labels.of(int(sections[number])))
+            nearest[number] = places[int(np.argmax(cosines[places]))]
+            curated[number] = places[1 + int(np.argmax(cosines[places[1:]]))]
+        question = curated[own]
         near = np.where(question >= 0, np.maximum(0.0, cosines[question] - LABEL_NEAR), 0.0)
         return {
-            "heading": cosines[section],
-            "label": cosines[nearest[section]],
+            "heading": cosines[heading[own]],
+            "label": cosines[nearest[own]],
             "curated": near,
-            "curated_sentence": near * np.einsum("ij,ij->i", self._label_vectors[question], sentences),
+            "curated_sentence": near * np.einsum("ij,ij->i", vectors[question], sentences),
         }
+
+
+def _window(sentences: Vectors, beside: Sequence[Vectors], same: Sequence[Flags]) -> Vectors:
+    """Return the unit vectors of each sentence together with its neighbours, where they are of the same section."""
+    window = 2 * sentences
+    for vectors, of_section in zip(beside, same, strict=True):
+        window = window + vectors * of_section[:, None]
+    norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
+    return norms

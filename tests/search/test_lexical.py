@@ -135,9 +135,23 @@ def test_terms_of_a_language_are_its_stems() -> None:
 
 
 def test_which_entries_hold_a_term_is_told_for_each_term() -> None:
-    held = LexicalIndex.build(ENTRIES).holding(["steam", "unheard", "ink"])
+    held = LexicalIndex.build(ENTRIES).holding(["steam", "unheard", "ink"], np.arange(5))
     assert held.T.tolist() == [
         [True, False, False, False, True],
         [False] * 5,
         [False, False, True, False, True],
     ]
+
+
+def test_which_of_some_entries_hold_a_term_agrees_with_asking_of_all() -> None:
+    index = LexicalIndex.build([[f"a{number % 3}", f"b{number % 7}"] for number in range(100)])
+    rows = np.array([3, 99, 0, 42, 3])
+    assert np.array_equal(index.holding(["a0", "b0"], rows), index.holding(["a0", "b0"], np.arange(100))[rows])
+    assert index.holding(["a0", "b0"], rows).tolist() == [[row % 3 == 0, row % 7 == 0] for row in rows.tolist()]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0]), max_size=30), st.integers(1, 10))
+def test_the_best_entries_are_those_that_sorting_all_would_put_first(scores: list[float], k: int) -> None:
+    array = np.array(scores, dtype=np.float32)
+    first = np.argsort(-array, kind="stable")[:k]
+    assert LexicalIndex.best(array, k).tolist() == sorted(first[array[first] > 0].tolist())

@@ -37,6 +37,11 @@ def show_update(report: UpdateReport, console: Console) -> None:
         else f"{_count(report.embedded, 'text')} newly embedded, in {report.seconds:.1f} s"
     )
     say(f"{'Tried' if not report.live else 'Indexed'} {counted}, {_count(report.sentences, 'sentence')}, {work}.")
+    if report.search.kind != "exact":
+        say(
+            f"Search: {report.search.probes:,} of {report.search.lists:,} lists of vectors looked through, which finds "
+            f"{report.search.recall:.1%} of the nearest ten (exact search, {report.search.sample} sample questions)."
+        )
     for name, changes in (("Documents", report.documents_changed), ("Passages", report.passages_changed)):
         if changes.any:
             say(f"{name}: {_summary(changes)}")

@@ -232,10 +232,8 @@ def _needs(line: Sequence[Condition]) -> frozenset[str]:
 
 
 def _by_need(rules: Sequence[Rule]) -> dict[str, list[tuple[int, int, frozenset[str]]]]:
-    """Rank and number of every line of `rules` by the one of its needs that fewest lines share, "" where it has none."""
-    lines = [
-        (rank, number, _needs(line)) for rank, rule in enumerate(rules) for number, line in enumerate(rule.when)
-    ]
+    """Rank and number of each line of `rules` by the one of its needs that fewest lines share, "" where it has none."""
+    lines = [(rank, number, _needs(line)) for rank, rule in enumerate(rules) for number, line in enumerate(rule.when)]
     shared = Counter(need for _, _, needs in lines for need in needs)
     found: dict[str, list[tuple[int, int, frozenset[str]]]] = {}
     for line in lines:

@@ -20,7 +20,7 @@ Scores = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
 ARRAYS = ("data", "indices", "indptr")
-MAPPED_FROM = 64 * 1024 * 1024
+MAPPED_FROM = 16 * 1024 * 1024
 """An array of more bytes than this is mapped into memory, so that several processes share it."""
 
 _WORD = re.compile(r"[^\W_]+")
@@ -101,13 +101,26 @@ class LexicalIndex:
                 total[self._indices[column]] += self._data[column]
         return total
 
-    def holding(self, query: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which entries hold each term of `query`, of shape (entries, len(query))."""
-        held = np.zeros((self._entries, len(query)), dtype=np.bool_)
+    def holding(self, query: Sequence[str], entries: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of `entries` hold each term of `query`, of shape (len(entries), len(query))."""
+        held = np.zeros((len(entries), len(query)), dtype=np.bool_)
         for number, term in enumerate(query):
             if term in self._vocabulary:
-                held[self._indices[self._column(term)], number] = True
+                holders = self._indices[self._column(term)]  # in order
+                places = np.searchsorted(holders, entries.astype(holders.dtype))
+                held[:, number] = holders[np.minimum(places, len(holders) - 1)] == entries
         return held
+
+    @staticmethod
+    def best(scores: Scores, k: int) -> NDArray[np.int64]:
+        """Return the entries of the `k` highest of `scores` that are above 0, in order; of equals the first ones."""
+        found = np.flatnonzero(scores > 0)
+        if len(found) > k:
+            least = np.partition(scores[found], -k)[-k]
+            above = found[scores[found] > least]
+            equal = found[scores[found] == least]
+            found = np.sort(np.concatenate([above, equal[: k - len(above)]]))
+        return found
 
     def knows(self, term: str) -> bool:
         """Whether any entry holds `term`."""

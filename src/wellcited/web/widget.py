@@ -171,10 +171,10 @@ def _script(request: Request, script: Script, caching: str) -> Response:
 
 
 def _page(name: str, assistant: Answering, root: str) -> Response:
-    documents = list(assistant.documents.values())
+    documents = assistant.documents
     html = frame(f"{name}.html").substitute(
-        title=escape(chat_title(assistant.documents)[0]),
-        language=escape(documents[0].language if len(documents) == 1 else "en"),
+        title=escape(chat_title(documents)[0]),
+        language=escape(next(iter(documents.values())).language if len(documents) == 1 else "en"),
         root=root,
         script=asset_url(f"{name}.js", root),
         style=asset_url(f"{name}.css", root),
