@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -10,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-import gradio as gr
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
@@ -22,6 +22,7 @@ from wellcited.settings import Settings, load_settings
 from wellcited.web.api import Answering, Readiness, api_router
 from wellcited.web.boundary import BodyLimit, ChatDoor, Faults, Forwarded, HeadAsGet, SecurityHeaders
 from wellcited.web.chat import build_chat, chat_theme, chat_title, shell_html
+from wellcited.web.gradio_import import gradio as gr
 from wellcited.web.limits import RateLimit, Refusals, Turnstile
 from wellcited.web.live import Live
 from wellcited.web.logs import RequestLog, configure_logging
@@ -121,6 +122,8 @@ def serve(
     with _listen(settings.host, settings.port) as listener, suppress(KeyboardInterrupt):
         configure_logging(settings)
         app = create_app(live, settings, frame_ancestors)
+        gc.collect()
+        gc.freeze()  # what is there by now stays: no later collection needs to look at it again
         with suppress(OSError):  # a full disk, or nobody there to read it
             print(f"wellcited: http://{settings.host}:{settings.port}{settings.root_path}", flush=True)
         run(app, settings, listener)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio as it is imported
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-import gradio as gr
 
 from wellcited.datatypes import Document, Message
 from wellcited.errors import QuestionError
 from wellcited.settings import Settings
 from wellcited.web.api import Answering, ask_within
+from wellcited.web.gradio_import import gradio as gr
 from wellcited.web.markup import escape
 from wellcited.web.mounting import mounted
 from wellcited.web.replies import Reply, problem_reply, reply
