@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     """How many more questions may wait; any beyond that are refused at once."""
     answer_patience: float = Field(default=10.0, gt=0, le=120)
     """How many seconds a question may wait for its turn before it is refused."""
+    cache_answers: int = Field(default=2048, ge=0, le=100_000)
+    """How many answers are remembered, in memory, so that the same question of the same build need not be looked up
+    again; 0 remembers none."""
     max_connections: int = Field(default=500, ge=10, le=100_000)
     """The most open connections, each open chat window being one; any beyond that are refused at once."""
     request_seconds: float = Field(default=20.0, gt=0, le=600)

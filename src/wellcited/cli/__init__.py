@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from pathlib import Path
@@ -224,6 +225,7 @@ def serve(
     Example:
       wellcited serve --host 0.0.0.0 --port 8000
     """
+    gc.disable()  # while it starts, next to nothing becomes garbage; the server enables it
     from wellcited.settings import load_settings
     from wellcited.web.app import serve as run
 

@@ -35,6 +35,7 @@ from wellcited.web.origins import Origins
 from wellcited.web.problems import add_problem_handlers, emergency_line
 from wellcited.web.reader import guide_router
 from wellcited.web.reference import reference_router
+from wellcited.web.remembered import Remembered
 from wellcited.web.serving import run
 from wellcited.web.static import asset_router, asset_url, frame
 from wellcited.web.tokens import TokenDoor
@@ -60,7 +61,9 @@ def create_app(
     live = assistant if isinstance(assistant, Live) else Live(assistant)
     readiness = Readiness(lambda: live.problem)
     metrics = Metrics()
-    observed = Observed(live, metrics, settings)
+    remembered = Remembered(settings.cache_answers)
+    metrics.watch_cache(lambda: remembered.held)
+    observed = Observed(lambda: live.current, metrics, settings, remembered)
     door = _mcp_door(observed, settings) if settings.mcp else None
 
     @asynccontextmanager
@@ -92,7 +95,7 @@ def create_app(
     add_problem_handlers(app, settings)
     describe(app, settings)
     metrics.watch_bundle(lambda: live.bundle_id, lambda: readiness.ready, settings.index)
-    _mount_chat(app, live, lambda: Observed(live.current, metrics, settings), settings)
+    _mount_chat(app, live, observed.held, settings)
     # From the inside out: the last one added is the first to see a request.
     refusals = Refusals(settings, metrics)
     app.add_middleware(Turnstile, settings=settings, refusals=refusals)
@@ -124,6 +127,7 @@ def serve(
         app = create_app(live, settings, frame_ancestors)
         gc.collect()
         gc.freeze()  # what is there by now stays: no later collection needs to look at it again
+        gc.enable()  # the command line leaves collecting for now
         with suppress(OSError):  # a full disk, or nobody there to read it
             print(f"wellcited: http://{settings.host}:{settings.port}{settings.root_path}", flush=True)
         run(app, settings, listener)

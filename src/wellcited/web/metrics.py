@@ -53,6 +53,12 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.refusals = Counter("wellcited_refused", "Requests refused, and why.", ("reason",), registry=self.registry)
+        self.lookups = Counter(
+            "wellcited_cache", "Questions that were looked up among the answers given before.", ("result",),
+            registry=self.registry,
+        )  # fmt: skip
+        for result in ("hit", "miss"):
+            self.lookups.labels(result)
         for name in STAGES:
             self.stages.labels(name)
         for reason in REASONS:
@@ -74,6 +80,14 @@ class Metrics:
         self.requests.labels(route, method, str(status)).inc()
         self.request_seconds.labels(route).observe(seconds)
 
+    def cached(self, hit: bool) -> None:
+        """Count a question that was asked before, or was not."""
+        self.lookups.labels("hit" if hit else "miss").inc()
+
+    def watch_cache(self, held: Callable[[], tuple[int, int]]) -> None:
+        """Tell how many answers `held` says are remembered, and in how many bytes."""
+        self.registry.register(_Cache(held))
+
     def watch_load(self, load: Callable[[], tuple[int, int]]) -> None:
         """Tell how many questions `load` says are being answered, and how many wait."""
         self.registry.register(_Load(load))
@@ -81,6 +95,16 @@ class Metrics:
     def watch_bundle(self, bundle_id: Callable[[], str], ready: Callable[[], bool], index: Path) -> None:
         """Tell which build answers, how old it is, and whether it has given a first answer."""
         self.registry.register(_Bundle(bundle_id, ready, index))
+
+
+class _Cache(Collector):
+    def __init__(self, held: Callable[[], tuple[int, int]]) -> None:
+        self.held = held
+
+    def collect(self) -> Iterator[Metric]:
+        answers, size = self.held()
+        yield GaugeMetricFamily("wellcited_cached_answers", "Answers that are remembered.", value=answers)
+        yield GaugeMetricFamily("wellcited_cached_bytes", "What they take, as JSON.", value=size)
 
 
 class _Load(Collector):
