@@ -37,7 +37,8 @@ class Server:
             self.port = free.getsockname()[1]
         self.log = folder / f"server-{self.port}.log"
         names = {
-            "RATE_PER_MINUTE": 0, "RATE_PER_MINUTE_GLOBAL": 0, "INDEX": index, "CORPUS": folder / "corpus", **settings,
+            "RATE_PER_MINUTE": 0, "RATE_PER_MINUTE_GLOBAL": 0, "MAX_CONNECTIONS_PER_CLIENT": 0,
+            "INDEX": index, "CORPUS": folder / "corpus", **settings,
         }  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WELLCITED_")}
         variables = {**kept, "HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}

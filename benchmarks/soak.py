@@ -4,10 +4,10 @@
 
 A copy of the guide is indexed and served with its rates off. Clients ask questions, follow-ups and what must be
 referred, send garbage and bodies that are too large, break off half-way, and open pages, while the guide is rebuilt and
-rolled back under them. Then idle keep-alive connections are opened, first more than the server takes on, then as many
-as it was told to hold. Last, the server is stopped under load. The load stays on 127.0.0.1. With a violation the exit
-code is 1: an answer with 5xx, a status that the kind may not have, a request that took over 30 seconds, an answer from
-no known build, a log with errors, memory that rises, descriptors or threads that stay.
+rolled back under them. Then idle keep-alive connections are opened: more than the server takes on, more than it takes
+of one client, and as many as it was told to hold. Last, the server is stopped under load. The load stays on 127.0.0.1.
+With a violation the exit code is 1: an answer with 5xx, a status that the kind may not have, a request that took over
+30 seconds, an answer from no known build, a log with errors, memory that rises, descriptors or threads that stay.
 """
 
 from __future__ import annotations
@@ -516,6 +516,10 @@ def main() -> None:
                 idle(server, held, tally, "max_connections 500")
             stopped(server, tally)
         if held:
+            with running(
+                folder / "index", folder, MAX_CONNECTIONS=held + 100, MAX_CONNECTIONS_PER_CLIENT=100
+            ) as server:
+                idle(server, held, tally, "max_connections_per_client 100")
             with running(folder / "index", folder, MAX_CONNECTIONS=held + 100) as server:
                 idle(server, held, tally, f"max_connections {held + 100}")
     print(f"\n{len(tally.violations)} violations")

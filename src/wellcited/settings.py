@@ -168,6 +168,9 @@ class Settings(BaseSettings):
     again; 0 remembers none."""
     max_connections: int = Field(default=500, ge=10, le=100_000)
     """The most open connections, each open chat window being one; any beyond that are refused at once."""
+    max_connections_per_client: int = Field(default=100, ge=0, le=100_000)
+    """The most open connections of one client, an address or an IPv6 /64; 0 sets no limit, and behind
+    `trusted_proxies`, whose connections are those of many clients, there is none."""
     request_seconds: float = Field(default=20.0, gt=0, le=600)
     """How many seconds a client may take to send a request; then its connection is closed."""
     stop_seconds: int = Field(default=10, ge=0, le=600)
