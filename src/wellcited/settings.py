@@ -133,6 +133,9 @@ class Settings(BaseSettings):
     """The address the server listens on."""
     port: int = Field(default=7860, ge=1, le=65535)
     """The port the server listens on."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many processes answer, each with the index, threads, queue and remembered answers of its own; rates and
+    figures are those of all, and `max_connections` is divided among them."""
     max_question_chars: int = Field(default=4000, ge=100)
     """A longer question is refused."""
     max_history_turns: int = Field(default=40, ge=0)

@@ -215,6 +215,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port.", show_default="the setting 'port'", min=1, max=65535, metavar="PORT")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="How many processes.", show_default="the setting 'workers'", min=1, max=64, metavar="N"),
+    ] = None,
 ) -> None:
     """Serve the chat, the guide as pages and the HTTP API until interrupted.
 
@@ -229,7 +233,7 @@ def serve(
     from wellcited.settings import load_settings
     from wellcited.web.app import serve as run
 
-    settings = load_settings(index=index, host=host, port=port)
+    settings = load_settings(index=index, host=host, port=port, workers=workers)
     run(settings=settings)
 
 

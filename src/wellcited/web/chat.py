@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import wellcited
 from wellcited.datatypes import Document, Message
 from wellcited.errors import QuestionError
 from wellcited.settings import Settings
@@ -35,7 +37,7 @@ def build_chat(hold: Callable[[], Answering], settings: Settings) -> gr.Blocks:
 
     assistant = hold()
     title, _ = chat_title(assistant.documents)
-    blocks: gr.Blocks
+    blocks: gr.Blocks  # numbered the same in every worker: a page may load from one and ask another
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(
             value="",
@@ -45,6 +47,7 @@ def build_chat(hold: Callable[[], Answering], settings: Settings) -> gr.Blocks:
             server_functions=[ask],
             elem_id="wellcited",
         )
+    blocks.app_id = zlib.crc32(wellcited.__version__.encode())
     return blocks
 
 

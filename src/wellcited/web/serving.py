@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 HEADER_BYTES = 16 * 1024
 """The most that request line and headers may have together; more is a 400."""
+BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 3
 """What a process may take to end once its time to stop is over."""
@@ -72,6 +73,7 @@ def config_of(app: object, settings: Settings) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=1 if settings.workers > 1 else BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.stop_seconds,
         h11_max_incomplete_event_size=HEADER_BYTES,
@@ -141,6 +143,15 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stop_seconds: float) -> None:
         super().__init__(config)
         self.stop_seconds = stop_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take on connections; the system may hold as many as ever.
+
+        asyncio takes on up to `backlog` connections at one go. With 1 of them, whichever worker is idle comes first.
+        """
+        await super().startup(sockets)
+        for one in sockets or ():
+            one.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):
