@@ -147,7 +147,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take on connections; the system may hold as many as ever.
 
-        asyncio takes on up to `backlog` connections at one go. With 1 of them, whichever worker is idle comes first.
+        asyncio takes on up to `backlog` connections at one go: with more than 1, one worker would take them all.
         """
         await super().startup(sockets)
         for one in sockets or ():
