@@ -230,11 +230,13 @@ def serve(
       wellcited serve --host 0.0.0.0 --port 8000
     """
     gc.disable()  # while it starts, next to nothing becomes garbage; the server enables it
-    from wellcited.settings import load_settings
-    from wellcited.web.app import serve as run
+    try:
+        from wellcited.settings import load_settings
+        from wellcited.web.app import serve as run
 
-    settings = load_settings(index=index, host=host, port=port, workers=workers)
-    run(settings=settings)
+        run(settings=load_settings(index=index, host=host, port=port, workers=workers))
+    finally:
+        gc.enable()
 
 
 for command in (building.index, building.builds, building.rollback, doors.token, doors.mcp):
