@@ -42,7 +42,7 @@ format: $(VENV)/.installed-dev  ## format the code and mend what the linter can
 bench-answers: $(VENV)/.installed-dev  ## compare answers with nearest-chunk search, and with peers if installed
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/answers.py
 
-bench: $(VENV)/.installed-dev  ## measure start, memory, latency and answers beside plain sentence-transformers + FAISS
+bench: $(VENV)/.installed-dev  ## measure start, memory, latency, load, sizes and answers; writes benchmarks/RESULTS.md
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/run.py
 
 package: index $(VENV_RELEASE)/.installed  ## build wheel and sdist into dist/, and try the wheel in a clean environment

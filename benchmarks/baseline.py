@@ -2,6 +2,7 @@
 
     python benchmarks/baseline.py build corpus/iliopsoas-guide.md DIR    # chunk and embed into DIR
     python benchmarks/baseline.py ask DIR "How long do I press?"         # print the nearest chunks
+    python benchmarks/baseline.py serve DIR PORT                         # the same as a chat of Gradio
 
 The other benchmarks run it beside wellcited, on the same guide with the same model.
 """
@@ -69,11 +70,28 @@ def ask(folder: Path, question: str) -> None:
         print(chunks[row], end="\n\n")
 
 
+def serve(folder: Path, port: int) -> None:
+    import faiss
+    import gradio
+
+    index = faiss.read_index(str(folder / "index.faiss"))
+    chunks = json.loads((folder / "chunks.json").read_text("utf-8"))
+    encoder = model()
+
+    def reply(question: str, history: list[dict[str, str]]) -> str:
+        _, rows = index.search(encoder.encode([question], normalize_embeddings=True, show_progress_bar=False), NEAREST)
+        return "\n\n".join(chunks[row] for row in rows[0])
+
+    gradio.ChatInterface(reply).launch(server_name="127.0.0.1", server_port=port, quiet=True)
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["build", guide, folder]:
             build(Path(guide), Path(folder))
         case ["ask", folder, question]:
             ask(Path(folder), question)
+        case ["serve", folder, port]:
+            serve(Path(folder), int(port))
         case _:
             sys.exit(__doc__)

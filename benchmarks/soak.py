@@ -4,10 +4,10 @@
 
 A copy of the guide is indexed and served with its rates off. Clients ask questions, follow-ups and what must be
 referred, send garbage and bodies that are too large, break off half-way, and open pages, while the guide is rebuilt and
-rolled back under them. Then idle keep-alive connections are opened, first more than the server takes on, then as many
-as it was told to hold. Last, the server is stopped under load. The load stays on 127.0.0.1. With a violation the exit
-code is 1: an answer with 5xx, a status that the kind may not have, a request that took over 30 seconds, an answer from
-no known build, a log with errors, memory that rises, descriptors or threads that stay.
+rolled back under them. Then idle keep-alive connections are opened: more than the server takes on, more than it takes
+of one client, and as many as it was told to hold. Last, the server is stopped under load. The load stays on 127.0.0.1.
+With a violation the exit code is 1: an answer with 5xx, a status that the kind may not have, a request that took over
+30 seconds, an answer from no known build, a log with errors, memory that rises, descriptors or threads that stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import os
 import random
 import resource
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
@@ -28,17 +27,16 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from running import HANG_SECONDS, LOCAL, Figures, Server, running
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ROOT / "benchmarks" / "corpora" / "iliopsoas" / "questions.tune.jsonl"
-HANG_SECONDS = 30.0
 WARM_SHARE = 1 / 3
 """Memory is watched after this share of the requests: caches and pools fill first."""
 WARM_UP = 200
@@ -47,7 +45,6 @@ RISE_MIB = 2.0
 """So much may memory rise over 1,000 requests: half a percent of it, less than one build that is being swapped."""
 LEFT_THREADS, LEFT_FILES = 45, 12
 """What may be there more than at the start: the pool of worker threads, and what a swap has just let go."""
-LOCAL = "127.0.0.1"
 JSON = {"Content-Type": "application/json"}
 FLAGS = (
     "both my legs have gone numb since this morning, which stretch?",
@@ -282,84 +279,6 @@ class Client(threading.Thread):
             self.tally.violated(f"a red flag got {answer['kind']!r}")
         if answer["receipt"]["bundle_id"] not in self.builds:
             self.tally.violated(f"an answer from no known build: {answer['receipt']['bundle_id']}")
-
-
-@dataclass(frozen=True)
-class Figures:
-    """A process at one moment: MiB resident, open descriptors, threads."""
-
-    done: int
-    mib: float
-    files: int
-    threads: int
-
-
-class Server:
-    """A real `wellcited serve`, its log in a file."""
-
-    def __init__(self, index: Path, folder: Path, **settings: object) -> None:
-        with socket.create_server((LOCAL, 0)) as free:
-            self.port = free.getsockname()[1]
-        self.log = folder / f"server-{self.port}.log"
-        names = {
-            "RATE_PER_MINUTE": 0, "RATE_PER_MINUTE_GLOBAL": 0, "INDEX": index, "CORPUS": folder / "corpus", **settings,
-        }  # fmt: skip
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WELLCITED_")}
-        variables = {**kept, "HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
-        variables |= {f"WELLCITED_{name}": str(value) for name, value in names.items()}
-        begun = time.perf_counter()
-        with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "wellcited", "serve", "--port", str(self.port)],
-                env=variables, stdout=out, stderr=out, cwd=folder,
-            )  # fmt: skip
-        while self.get("/readyz")[0] != 200:
-            if self.process.poll() is not None or time.perf_counter() - begun > 120:
-                raise SystemExit(f"the server did not start:\n{self.log.read_text('utf-8')[-2000:]}")
-            time.sleep(0.05)
-        self.started = time.perf_counter() - begun
-
-    def get(self, path: str, timeout: float = HANG_SECONDS) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(LOCAL, self.port, timeout=timeout)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException):
-            return 0, b""
-        finally:
-            connection.close()
-
-    def figures(self, done: int = 0) -> Figures:
-        place = Path(f"/proc/{self.process.pid}")
-        told = dict(line.split(":", 1) for line in (place / "status").read_text("utf-8").splitlines())
-        files = len(list((place / "fd").iterdir()))
-        return Figures(done, int(told["VmRSS"].split()[0]) / 1024, files, int(told["Threads"]))
-
-    def component(self) -> int:
-        """Return the number of the chat window's component, as its page learns it."""
-        config = json.loads(self.get("/config")[1])
-        return next(entry["id"] for entry in config["components"] if entry["type"] == "html")
-
-    def stop(self) -> tuple[int, float]:
-        begun = time.perf_counter()
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(60), time.perf_counter() - begun
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return -9, time.perf_counter() - begun
-
-
-@contextmanager
-def running(index: Path, folder: Path, **settings: object) -> Iterator[Server]:
-    server = Server(index, folder, **settings)
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(10)
 
 
 class Publisher(threading.Thread):
@@ -597,6 +516,10 @@ def main() -> None:
                 idle(server, held, tally, "max_connections 500")
             stopped(server, tally)
         if held:
+            with running(
+                folder / "index", folder, MAX_CONNECTIONS=held + 100, MAX_CONNECTIONS_PER_CLIENT=100
+            ) as server:
+                idle(server, held, tally, "max_connections_per_client 100")
             with running(folder / "index", folder, MAX_CONNECTIONS=held + 100) as server:
                 idle(server, held, tally, f"max_connections {held + 100}")
     print(f"\n{len(tally.violations)} violations")

@@ -122,6 +122,9 @@ class Settings(BaseModel):
     """The address the server listens on."""
     port: int = Field(default=7860, ge=1, le=65535)
     """The port the server listens on."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """How many processes answer, each with the index, threads, queue and remembered answers of its own; rates and
+    figures are those of all, and `max_connections` is divided among them."""
     max_question_chars: int = Field(default=4000, ge=100)
     """A longer question is refused."""
     max_history_turns: int = Field(default=40, ge=0)
@@ -152,8 +155,14 @@ class Settings(BaseModel):
     """How many more questions may wait; any beyond that are refused at once."""
     answer_patience: float = Field(default=10.0, gt=0, le=120)
     """How many seconds a question may wait for its turn before it is refused."""
+    cache_answers: int = Field(default=2048, ge=0, le=100_000)
+    """How many answers are remembered, in memory, so that the same question of the same build need not be looked up
+    again; 0 remembers none."""
     max_connections: int = Field(default=500, ge=10, le=100_000)
     """The most open connections, each open chat window being one; any beyond that are refused at once."""
+    max_connections_per_client: int = Field(default=100, ge=0, le=100_000)
+    """The most open connections of one client, an address or an IPv6 /64; 0 sets no limit, and behind
+    `trusted_proxies`, whose connections are those of many clients, there is none."""
     request_seconds: float = Field(default=20.0, gt=0, le=600)
     """How many seconds a client may take to send a request; then its connection is closed."""
     stop_seconds: int = Field(default=10, ge=0, le=600)

@@ -31,7 +31,9 @@ class Running:
 def server() -> Iterator[Running]:
     assistant = FakeAssistant()
     listener = socket.create_server(("127.0.0.1", 0))
-    app = create_app(assistant, Settings(max_question_chars=300, max_history_turns=8, rate_per_minute=0))
+    app = create_app(
+        assistant, Settings(max_question_chars=300, max_history_turns=8, rate_per_minute=0, cache_answers=0)
+    )
     running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -89,6 +89,14 @@ class Served:
         self._err.seek(0)
         return self._err.read()
 
+    def wait_for(self, answering: int) -> None:
+        """Wait until so many questions are being answered."""
+        for _ in range(200):
+            if f"wellcited_answering {answering}.0" in httpx2.get(f"{self.url}/metrics").text:
+                return
+            time.sleep(0.05)
+        raise AssertionError(self.told)
+
     def ask(self, question: str) -> httpx2.Response:
         return httpx2.post(f"{self.url}/api/ask", json={"question": question}, timeout=30)
 

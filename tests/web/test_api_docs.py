@@ -133,7 +133,7 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     told: dict[str, str] = {}
     for names, values in re.findall(r"^\| (`[^|]+`) \| ([\d, ]+) \|", limits, re.MULTILINE):
         told |= dict(zip(re.findall(r"`(\w+)`", names), values.split(", "), strict=True))
-    assert len(told) == 11
+    assert len(told) == 12
     fields = Settings.model_fields
     assert told == {name: f"{fields[name].default:g}" if name != "max_history_bytes" else "65536" for name in told}
 

@@ -142,7 +142,7 @@ def window_asks(client: TestClient, question: str = "How long do I press?") -> A
 
 def test_too_many_questions_of_one_client_are_refused_unread_with_the_numbers_to_call() -> None:
     assistant = FakeAssistant()
-    client = serve(assistant, rate_per_minute=3)
+    client = serve(assistant, rate_per_minute=3, cache_answers=0)
     assert [client.post("/api/ask", json=ASKED).status_code for _ in range(5)] == [200, 200, 200, 429, 429]
     assert len(assistant.asked) == 3
     refused = client.post("/api/ask", json={"question": "I lost control of my bladder"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from pathlib import Path
@@ -217,6 +218,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port.", show_default="the setting 'port'", min=1, max=65535, metavar="PORT")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="How many processes.", show_default="the setting 'workers'", min=1, max=64, metavar="N"),
+    ] = None,
 ) -> None:
     """Serve the chat, the guide as pages and the HTTP API until interrupted.
 
@@ -227,11 +232,14 @@ def serve(
     Example:
       wellcited serve --host 0.0.0.0 --port 8000
     """
-    from wellcited.settings import load_settings
-    from wellcited.web.app import serve as run
+    gc.disable()  # while it starts, next to nothing becomes garbage; the server enables it
+    try:
+        from wellcited.settings import load_settings
+        from wellcited.web.app import serve as run
 
-    settings = load_settings(index=index, host=host, port=port)
-    run(settings=settings)
+        run(settings=load_settings(index=index, host=host, port=port, workers=workers))
+    finally:
+        gc.enable()
 
 
 for command in (building.index, building.builds, building.rollback, doors.token, doors.mcp):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio as it is imported
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-import gradio as gr
-
+import wellcited
 from wellcited.datatypes import Document, Message
 from wellcited.errors import QuestionError
 from wellcited.settings import Settings
 from wellcited.web.api import Answering, ask_within
+from wellcited.web.gradio_import import gradio as gr
 from wellcited.web.markup import escape
 from wellcited.web.mounting import mounted
 from wellcited.web.replies import Reply, problem_reply, reply
@@ -40,7 +37,7 @@ def build_chat(hold: Callable[[], Answering], settings: Settings) -> gr.Blocks:
 
     assistant = hold()
     title, _ = chat_title(assistant.documents)
-    blocks: gr.Blocks
+    blocks: gr.Blocks  # numbered the same in every worker: a page may load from one and ask another
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(
             value="",
@@ -50,6 +47,7 @@ def build_chat(hold: Callable[[], Answering], settings: Settings) -> gr.Blocks:
             server_functions=[ask],
             elem_id="wellcited",
         )
+    blocks.app_id = zlib.crc32(wellcited.__version__.encode())
     return blocks
 
 

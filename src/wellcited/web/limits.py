@@ -10,7 +10,7 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import anyio
 from starlette.datastructures import Headers
@@ -113,22 +113,27 @@ class Refusals:
         return problem(status, f"{detail} {self.call}", headers=retry)
 
 
+class Rates(Protocol):
+    """Counts questions (rates.py)."""
+
+    async def take(self, client: str) -> tuple[float, float]:
+        """Return the seconds to wait for the client's rate and for that of all; count the question where both are 0."""
+
+
 class RateLimit:
     """Refuse more than the settings' questions a minute with 429, unread; what is refused is not counted."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, refusals: Refusals, rates: Rates) -> None:
         self.app = app
         self.refusals = refusals
         self.trusted_proxies = settings.trusted_proxies
-        self.by_client = MovingWindow(settings.rate_per_minute)
-        self.of_all = MovingWindow(settings.rate_per_minute_global)
+        self.rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _asks(scope):
             await self.app(scope, receive, send)
             return
-        client = client_of(scope, self.trusted_proxies)
-        mine, all_of_us = self.by_client.wait(client), self.of_all.wait("")
+        mine, all_of_us = await self.rates.take(client_of(scope, self.trusted_proxies))
         if mine or all_of_us:
             seconds = max(1, math.ceil(max(mine, all_of_us)))
             again = f"Please ask again in {seconds} second{'s' * (seconds != 1)}."
@@ -137,8 +142,6 @@ class RateLimit:
             reason = "client_rate" if mine else "global_rate"
             await self.refusals.refuse(scope, 429, reason, detail, seconds)(scope, receive, send)
             return
-        self.by_client.add(client)
-        self.of_all.add("")
         await self.app(scope, receive, send)
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
+    values,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 
@@ -28,15 +33,31 @@ STAGES = ("wait", "triage", "retrieve", "compose", "total")
 REASONS = ("client_rate", "global_rate", "queue", "origin", "token", "size")
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_OF_SEVERAL: dict[str, Literal["livemin", "livemax"]] = {
+    "wellcited_ready": "livemin",
+    "wellcited_bundle_age_seconds": "livemax",
+    "process_start_time_seconds": "livemin",
+}
+"""What several workers have together, where it is no sum."""
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 
 class Metrics:
-    """The figures of one server; every label has a small, known set of values."""
+    """The figures of one server; every label has a small, known set of values.
 
-    def __init__(self) -> None:
+    Where several workers share `folder` (see `share`), counts and times are those of all of them, and so are the
+    figures of now, which each worker writes down with `publish`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began is no figure of ours
-        self.registry = CollectorRegistry()
+        self.registry = self.shown = CollectorRegistry()
+        self.several = folder is not None
+        self._own: list[Collector] = []
+        self._gauges: dict[str, Gauge] = {}
+        if folder is not None:
+            self.shown = CollectorRegistry()
+            MultiProcessCollector(self.shown, str(folder))  # type: ignore[no-untyped-call]
         self.requests = Counter(
             "wellcited_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
         )
@@ -53,12 +74,41 @@ class Metrics:
             registry=self.registry,
         )  # fmt: skip
         self.refusals = Counter("wellcited_refused", "Requests refused, and why.", ("reason",), registry=self.registry)
+        self.lookups = Counter(
+            "wellcited_cache", "Questions that were looked up among the answers given before.", ("result",),
+            registry=self.registry,
+        )  # fmt: skip
+        for result in ("hit", "miss"):
+            self.lookups.labels(result)
         for name in STAGES:
             self.stages.labels(name)
         for reason in REASONS:
             self.refusals.labels(reason)
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
+        self._watch(ProcessCollector(registry=None))
+        PlatformCollector(registry=self.shown)
+
+    def _watch(self, collector: Collector) -> None:
+        self._own.append(collector)
+        if not self.several:
+            self.registry.register(collector)
+
+    def publish(self) -> None:
+        """Where there are several workers, write down what this one's figures are now."""
+        if not self.several:
+            return
+        for family in (family for collector in self._own for family in collector.collect()):
+            for sample in family.samples if family.type == "gauge" else ():
+                if sample.name not in self._gauges:
+                    self._gauges[sample.name] = Gauge(
+                        sample.name, family.documentation, registry=self.registry,
+                        multiprocess_mode=_OF_SEVERAL.get(sample.name, "livesum"),
+                    )  # fmt: skip
+                self._gauges[sample.name].set(sample.value)
+
+    def told(self) -> bytes:
+        """Return all figures as Prometheus reads them."""
+        self.publish()
+        return generate_latest(self.shown)
 
     def stage(self, name: str, seconds: float) -> None:
         """Note how long a stage of an answer took."""
@@ -74,13 +124,32 @@ class Metrics:
         self.requests.labels(route, method, str(status)).inc()
         self.request_seconds.labels(route).observe(seconds)
 
+    def cached(self, hit: bool) -> None:
+        """Count a question that was asked before, or was not."""
+        self.lookups.labels("hit" if hit else "miss").inc()
+
+    def watch_cache(self, held: Callable[[], tuple[int, int]]) -> None:
+        """Tell how many answers `held` says are remembered, and in how many bytes."""
+        self._watch(_Cache(held))
+
     def watch_load(self, load: Callable[[], tuple[int, int]]) -> None:
         """Tell how many questions `load` says are being answered, and how many wait."""
-        self.registry.register(_Load(load))
+        self._watch(_Load(load))
 
     def watch_bundle(self, bundle_id: Callable[[], str], ready: Callable[[], bool], index: Path) -> None:
         """Tell which build answers, how old it is, and whether it has given a first answer."""
-        self.registry.register(_Bundle(bundle_id, ready, index))
+        self._watch(_Bundle(bundle_id, ready, index))
+        self.shown.register(_Name(bundle_id))
+
+
+class _Cache(Collector):
+    def __init__(self, held: Callable[[], tuple[int, int]]) -> None:
+        self.held = held
+
+    def collect(self) -> Iterator[Metric]:
+        answers, size = self.held()
+        yield GaugeMetricFamily("wellcited_cached_answers", "Answers that are remembered.", value=answers)
+        yield GaugeMetricFamily("wellcited_cached_bytes", "What they take, as JSON.", value=size)
 
 
 class _Load(Collector):
@@ -100,10 +169,8 @@ class _Bundle(Collector):
         self.bundle_id, self.ready, self.index = bundle_id, ready, index
 
     def collect(self) -> Iterator[Metric]:
-        found = self.bundle_id()
-        yield InfoMetricFamily("wellcited_bundle", "The build that answers.", value={"bundle_id": found})
         try:
-            built = (self.index / "builds" / found / "manifest.json").stat().st_mtime
+            built = (self.index / "builds" / self.bundle_id() / "manifest.json").stat().st_mtime
         except OSError:  # removed since, or never on this disk
             pass
         else:
@@ -111,6 +178,30 @@ class _Bundle(Collector):
                 "wellcited_bundle_age_seconds", "Since the build was made.", value=max(0.0, time.time() - built)
             )
         yield GaugeMetricFamily("wellcited_ready", "1 once a first answer was given.", value=int(self.ready()))
+
+
+class _Name(Collector):
+    """Of several workers, the build of the one that is asked: the others have it within a second."""
+
+    def __init__(self, bundle_id: Callable[[], str]) -> None:
+        self.bundle_id = bundle_id
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("wellcited_bundle", "The build that answers.", value={"bundle_id": self.bundle_id()})
+
+
+def share(folder: Path) -> None:
+    """Have the figures that are made after this written into `folder`, where several processes add them up.
+
+    The client library decides that as it is imported, from this variable; by now it is imported.
+    """
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+
+
+def forget(pid: int, folder: Path) -> None:
+    """Take out of `folder` what a worker that ended had for figures of now; its counts stay."""
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 def metrics_router(metrics: Metrics, settings: Settings) -> APIRouter:
@@ -121,9 +212,7 @@ def metrics_router(metrics: Metrics, settings: Settings) -> APIRouter:
     def read(request: Request) -> Response:
         if not may_read(request, settings):
             raise HTTPException(404)
-        return Response(
-            generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
-        )
+        return Response(metrics.told(), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
     return router
 

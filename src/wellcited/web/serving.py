@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -20,12 +21,14 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from wellcited.settings import Settings
+from wellcited.web.limits import client_of
 from wellcited.web.problems import PROBLEM, Problem, emergency_line, title_of
 
 log = logging.getLogger(__name__)
 
 HEADER_BYTES = 16 * 1024
 """The most that request line and headers may have together; more is a 400."""
+BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 3
 """What a process may take to end once its time to stop is over."""
@@ -70,6 +73,7 @@ def config_of(app: object, settings: Settings) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=1 if settings.workers > 1 else BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.stop_seconds,
         h11_max_incomplete_event_size=HEADER_BYTES,
@@ -77,17 +81,26 @@ def config_of(app: object, settings: Settings) -> uvicorn.Config:
 
 
 def protocol_of(settings: Settings) -> type[H11Protocol]:
-    """Return uvicorn's protocol with two limits that it lacks: on open connections, and on the time of a request."""
+    """Return uvicorn's protocol with limits that it lacks: on open connections, of one client and of all, and on the
+    time of a request.
+
+    Behind trusted proxies a connection is one of the proxy's, for many clients: there only the limit of all holds.
+    """
     busy = _busy(settings)
+    most = 0 if settings.trusted_proxies else settings.max_connections_per_client
+    of_client: Counter[str] = Counter()
 
     class Bounded(H11Protocol):
         """Refuses connections beyond the limit, and closes one that takes too long to send a request."""
 
         _deadline: asyncio.TimerHandle | None = None
+        _of = ""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            if len(self.connections) > settings.max_connections:
+            self._of = client_of({"client": self.client}, 0)
+            of_client[self._of] += 1
+            if len(self.connections) > settings.max_connections or 0 < most < of_client[self._of]:
                 transport.write(busy)
                 transport.close()
             else:
@@ -95,6 +108,9 @@ def protocol_of(settings: Settings) -> type[H11Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._forget()
+            of_client[self._of] -= 1
+            if not of_client[self._of]:
+                del of_client[self._of]
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
@@ -127,6 +143,15 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stop_seconds: float) -> None:
         super().__init__(config)
         self.stop_seconds = stop_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take on connections; the system may hold as many as ever.
+
+        asyncio takes on up to `backlog` connections at one go: with more than 1, one worker would take them all.
+        """
+        await super().startup(sockets)
+        for one in sockets or ():
+            one.listen(BACKLOG)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for connection in list(self.server_state.connections):

@@ -78,7 +78,7 @@ def running(app: ASGIApp) -> Iterator[str]:
 @contextmanager
 def answering(assistant: FakeAssistant, *sites: str) -> Iterator[Served]:
     """Serve `assistant` with its widget to pages of `sites`."""
-    with running(create_app(assistant, Settings(allowed_origins=sites, rate_per_minute=0))) as url:
+    with running(create_app(assistant, Settings(allowed_origins=sites, rate_per_minute=0, cache_answers=0))) as url:
         yield Served(url, assistant)
 
 
