@@ -220,7 +220,7 @@ def test_a_full_disk_under_the_log_costs_no_answer(start: Start) -> None:
 
 
 def test_a_limit_on_open_files_is_raised_to_what_the_connections_need(start: Start) -> None:
-    server = start("slow_server.py", limits=(64, 4096), max_connections=150)
+    server = start("slow_server.py", limits=(64, 4096), max_connections=150, max_connections_per_client=0)
     held = [server.connect() for _ in range(120)]
     assert server.ask("press").status_code == 200
     for connection in held:

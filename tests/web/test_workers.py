@@ -22,7 +22,7 @@ from wellcited.settings import Settings
 from wellcited.web import rates as rates_room
 from wellcited.web.rates import OwnRates, SharedRates, answer
 
-from .running import Served
+from .running import Served, apart
 
 slow = pytest.mark.slow
 Start = Callable[..., Served]
@@ -148,7 +148,7 @@ def test_what_nobody_counts_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
         return await rates.take("192.0.2.1")
 
     with ours, theirs:
-        assert asyncio.run(take()) == (0.0, 0.0)
+        assert apart(asyncio.run, take()) == (0.0, 0.0)
         assert theirs.recv(512).endswith(b"192.0.2.1")
 
 
@@ -166,7 +166,7 @@ def test_many_questions_at_once_each_get_their_own_count() -> None:
         return await asyncio.gather(*asked)
 
     with ours, theirs:
-        found = asyncio.run(take())
+        found = apart(asyncio.run, take())
     assert [(mine > 0, of_all > 0) for mine, of_all in found] == [
         (False, False), (False, False), (True, False), (False, False), (False, False), (False, True), (False, True),
     ]  # fmt: skip
