@@ -148,20 +148,37 @@ def test_the_head_never_lowers_a_state_that_lasts(state: str, question: str, mon
     assert calm.triage(question, [Message(role="user", content=state)]).tier != "none"
 
 
-def test_what_was_referred_in_an_earlier_turn_stays_referred(monkeypatch: pytest.MonkeyPatch) -> None:
+def reads_months(strength: float) -> Head:
+    """A head that calls for a professional when the last message is about months, and else for nothing."""
+
     def encode(texts: Sequence[str]) -> np.ndarray:
         found = blank(texts)
         found[:, 0] = [1.0 if text.endswith("months") else -1.0 for text in texts]
         return found
 
     weights = np.zeros((2 * DIMENSION + 16, 4), dtype=np.float32)
-    weights[0] = [-10, 10, 0, 0]  # sure of "professional" when the last message is the one about months
-    opinion = Head(encode, weights, np.zeros(4, dtype=np.float32), "test", {}, {})
-    guardrail = guarded_by(opinion, monkeypatch)
-    pain = Message(role="user", content="my hip has hurt for 3 months")
-    assert guardrail.triage(pain.content).tier == "professional"
+    weights[0] = [-strength, strength, 0, 0]
+    return Head(encode, weights, np.array([0, 0, -20, -20], dtype=np.float32), "test", {}, {})
+
+
+PAIN = Message(role="user", content="my hip has hurt for 3 months")
+
+
+def test_what_was_referred_in_an_earlier_turn_stays_referred(monkeypatch: pytest.MonkeyPatch) -> None:
+    guardrail = guarded_by(reads_months(1), monkeypatch)
+    assert guardrail.triage(PAIN.content).tier == "professional"
     assert guardrail.triage("How do I stretch?").tier == "none"
-    assert guardrail.triage("How do I stretch?", [pain]).tier == "professional"
+    assert guardrail.triage("How do I stretch?", [PAIN]).tier == "professional"
+
+
+def test_a_head_that_is_sure_of_the_whole_conversation_lets_a_former_sign_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    guardrail = guarded_by(reads_months(5), monkeypatch)
+    back = "How do I stretch?"
+    assert guardrail.triage(back, [PAIN]).tier == "none"
+    more = [Message(role="user", content=text) for text in ("What is it called?", "And in Latin?")]
+    assert guardrail.triage(back, [PAIN, *more]).tier == "professional"  # the head has not read that far back
+    chatter = Message(role="user", content="It is a long story. " * 80)
+    assert guardrail.triage(back, [PAIN, chatter]).tier == "professional"
 
 
 def test_the_whole_conversation_is_read_and_the_assistant_is_not(monkeypatch: pytest.MonkeyPatch) -> None:

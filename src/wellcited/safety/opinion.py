@@ -28,6 +28,9 @@ FIRM = frozenset({"self_harm_overdose", "violence"})
 pregnancy, say."""
 STICKY_TURNS = 3
 """Of so many earlier turns with a sign it is asked again whether they were referred."""
+TAKEN_BACK = 0.95
+"""A sign of an earlier turn no longer holds where the head, which has read that turn too, is this sure that nothing is
+wrong: it was a dog, a film, or years ago. Of the messages looked at, none with a sign that holds came near it."""
 MOST_PARTS = 8
 """A message that is longer than the head can read is read in so many parts."""
 
@@ -55,14 +58,16 @@ class SecondOpinion:
         self.head = head
 
     def on(self, texts: Sequence[str], seen: Examination) -> Examination:
-        """Return the examination with the tier of both. Nobody's flag of an earlier turn that holds is lowered, nor
-        one in words that the head has not read."""
+        """Return the examination with the tier of both. Nobody's flag of an earlier turn is lowered unless it was
+        plainly taken back, nor one in words that the head has not read."""
         if seen.findings and seen.findings[-1].rule == UNREADABLE:
             return seen
         chances = self._judge(texts, seen)
         live = [one for one in seen.findings if one.switched_off_by is None]
         firm = any(holds(self._matcher, one, texts) for one in live)
         for turn in () if firm else sorted({one.turn for one in live if one.turn < len(texts) - 1})[-STICKY_TURNS:]:
+            if chances[0] >= TAKEN_BACK and has_read(texts, turn):
+                continue
             told = texts[: turn + 1]
             firm = firm or self.on(told, self._matcher.examine(told)).tier != "none"
         tier = max([decide(seen.tier, chances, firm), *self._elsewhere(texts[-1])], key=TIERS.index)
@@ -91,6 +96,11 @@ def holds(matcher: Matcher, one: Finding, texts: Sequence[str]) -> bool:
     if one.category in FIRM or (lasts and matcher.told_of_oneself(texts[one.turn], one)):
         return True
     return one.turn == len(texts) - 1 and one.start < len(texts[one.turn]) - LONGEST
+
+
+def has_read(texts: Sequence[str], turn: int) -> bool:
+    """Whether the head, which reads the end of the conversation, has read the whole of an earlier turn."""
+    return turn >= len(texts) - RECENT and len(" ".join(texts[-RECENT:])) <= LONGEST
 
 
 def parts(text: str) -> list[str]:
