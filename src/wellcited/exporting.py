@@ -1,0 +1,98 @@
+"""A loaded sentence-transformers model -> ONNX, tokens to unit vectors, its weights in 8 bits unless told otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wellcited.bundle import Weights
+from wellcited.encoding import ONNX_FILE, TOKENIZER_FILE
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+    from sentence_transformers import SentenceTransformer
+
+TABLE_ROWS = 1000
+"""A table of more rows is one that tokens are looked up in."""
+BLOCK = 16
+"""So many weights share one scale."""
+
+
+def inputs_of(model: SentenceTransformer) -> list[str]:
+    """Return the names of what `model` reads of tokens, in the order in which its export takes them."""
+    given = model.preprocess(["a"])
+    return [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in given]
+
+
+def export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
+    """Write model.onnx and tokenizer.json into `folder`. Raises what torch's exporter raises, and OSError."""
+    import torch
+
+    class Pooled(torch.nn.Module):
+        """The whole model, tokens to unit vectors, with its inputs in a fixed order."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *inputs: Any) -> Any:
+            features = dict(zip(names, inputs, strict=True))
+            vectors = self.model(features)["sentence_embedding"]
+            return torch.nn.functional.normalize(vectors, p=2, dim=1)
+
+    names = inputs_of(model)
+    example = model.preprocess(["one short text", "and another one that is somewhat longer than the first"])
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", min=2, max=model.get_max_seq_length() or 512)
+    folder.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        program = torch.onnx.export(
+            Pooled().eval(),
+            tuple(example[name] for name in names),
+            input_names=names,
+            output_names=["vectors"],
+            dynamic_shapes=(tuple({0: batch, 1: length} for _ in names),),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # noqa: S101 - dynamo=True returns the program
+    exported = program.model_proto if weights == "float32" else _quantized(program.model_proto)
+    (folder / ONNX_FILE).write_bytes(exported.SerializeToString())
+    model.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
+
+
+def _quantized(model: ModelProto) -> ModelProto:
+    """Return the model with the weights of its matrix products in 8 bits, a scale for each block of 16.
+
+    Reading the weights from memory is what takes the time of a single question, not computing with them.
+    """
+    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
+    config = DefaultWeightOnlyQuantConfig(block_size=BLOCK, is_symmetric=True, accuracy_level=4, bits=8)
+    quantizer = MatMulNBitsQuantizer(model, algo_config=config)
+    quantizer.process()
+    quantized: ModelProto = quantizer.model.model
+    _halve_embeddings(quantized)
+    return quantized
+
+
+def _halve_embeddings(model: ModelProto) -> None:
+    """Keep the tables that tokens are looked up in, most of the file, as 16-bit floats: a row is read as 32 bits again.
+
+    The vectors come no farther from the model's own, and a third less is to be read and verified at every start.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    tables = {
+        table.name: table
+        for table in model.graph.initializer
+        if table.data_type == TensorProto.FLOAT and len(table.dims) == 2 and table.dims[0] > TABLE_ROWS
+    }
+    for number, node in reversed(list(enumerate(model.graph.node))):
+        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
+        if table is None:
+            continue
+        if table.data_type == TensorProto.FLOAT:
+            halved = numpy_helper.to_array(table).astype("float16")
+            table.CopyFrom(numpy_helper.from_array(halved, table.name))
+        found, node.output[0] = node.output[0], f"{node.output[0]}/halved"
+        model.graph.node.insert(number + 1, helper.make_node("Cast", [node.output[0]], [found], to=TensorProto.FLOAT))
