@@ -28,7 +28,7 @@ SCRIPTS = [
     ["load.py", "--index", str(INDEX)],
     ["load.py", "--index", str(INDEX), "--answers", "50000", "--mix", "distinct"],
     ["installed.py"],
-    ["size.py"],
+    ["size.py", "vectors"],
     ["reading.py"],
     ["answers.py"],
 ]
