@@ -194,6 +194,19 @@ def test_the_whole_conversation_is_read_and_the_assistant_is_not(monkeypatch: py
     assert read == [["three", "one three"]]
 
 
+@pytest.mark.parametrize(
+    "filler", ["'" * 300, "!?" * 200, "a" * 300, "😀" * 200, " . " * 200, "\n" * 500, "blah" * 100]
+)
+def test_filler_does_not_drown_what_is_said(filler: str) -> None:
+    said = f"I lost control of my bladder {filler} and can't feel my legs {filler}"
+    assert len(head.without_filler(said)) < 100
+
+
+@pytest.mark.parametrize("text", ["nooo... it hurts!!!", "I have had it for 10000 years", "no no no no, not me", "xxx"])
+def test_what_is_no_filler_is_read_as_it_stands(text: str) -> None:
+    assert head.without_filler(text) == text
+
+
 def test_the_file_of_the_head_says_what_learned_it() -> None:
     table = json.loads((head.resources.files("wellcited.safety") / "data" / "head.json").read_text("utf-8"))
     assert table["learned_by"] == "benchmarks/train_guardrail.py"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -32,6 +33,8 @@ RECENT = 3
 """The head reads so many of the latest messages: it was learned on short conversations. Rules remember the others."""
 WORDS_LENGTH = 6.0
 """All words of a message together count like a vector of this length."""
+
+_FILLER = re.compile(r"(.{1,4}?)\1{4,}", re.DOTALL)
 
 Probabilities = tuple[float, float, float, float]
 """Of none, professional, urgent and emergency, in the order of TIERS."""
@@ -86,6 +89,11 @@ def terms(messages: Sequence[Sequence[str]]) -> set[str]:
     return found
 
 
+def without_filler(text: str) -> str:
+    """Return `text` with three of whatever comes five times or more in a row: filler would drown what is said."""
+    return _FILLER.sub(lambda run: run[1] * 3, text)
+
+
 @dataclass(frozen=True)
 class Head:
     """The weights, of shape (2 x dimension + 16, 4), those of rules and words by name, and the encoder they go with."""
@@ -106,7 +114,8 @@ class Head:
         """
         import numpy as np
 
-        last, whole = texts[-1][-LONGEST:], " ".join(texts[-RECENT:])[-LONGEST:]
+        texts = [without_filler(text) for text in texts[-RECENT:]]
+        last, whole = texts[-1][-LONGEST:], " ".join(texts)[-LONGEST:]
         vectors = self.encode([last] if last == whole else [last, whole])
         row = np.concatenate([vectors[0], vectors[-1], np.asarray(seen, dtype=np.float32)])
         logits = (row @ self.weights + self.bias).astype(np.float64)
