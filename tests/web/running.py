@@ -121,3 +121,14 @@ def rss(pid: int) -> int:
     """Return the resident memory of a process in kB."""
     lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+
+
+@contextmanager
+def starting() -> Iterator[list[Served]]:
+    """Give a list for the servers that a test starts; those that still run at its end are killed."""
+    servers: list[Served] = []
+    yield servers
+    for server in servers:
+        if server.process.poll() is None:
+            server.process.kill()
+            server.process.wait(10)

@@ -32,7 +32,7 @@ from wellcited.web.app import create_app
 from wellcited.web.live import Live
 
 from .fakes import FakeAssistant
-from .running import Served, rss
+from .running import Served, rss, starting
 
 pytestmark = pytest.mark.slow
 QUESTION = "How often should I descale a kettle?"
@@ -43,18 +43,14 @@ Start = Callable[..., Served]
 @pytest.fixture
 def start(kettle: Settings, tmp_path: Path) -> Iterator[Start]:
     """Start a server on that index."""
-    servers: list[Served] = []
 
     def start_one(script: str = "faulty_server.py", output: Any = None, limits: Any = None, **settings: Any) -> Served:
         given = {"rate_per_minute": 0, "index": str(kettle.index), "corpus": str(kettle.corpus), **settings}
         servers.append(Served(given, tmp_path, script, output, limits))
         return servers[-1]
 
-    yield start_one
-    for server in servers:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(10)
+    with starting() as servers:
+        yield start_one
 
 
 def edit(settings: Settings, often: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from .running import Served, rss
+from .running import Served, rss, starting
 
 pytestmark = pytest.mark.slow
 CANARY = "xylophonequark"
@@ -25,17 +25,12 @@ Start = Callable[..., Served]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    servers: list[Served] = []
-
     def start_one(**settings: Any) -> Served:
         servers.append(Served({"rate_per_minute": 0, **settings}, tmp_path))
         return servers[-1]
 
-    yield start_one
-    for server in servers:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait(10)
+    with starting() as servers:
+        yield start_one
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
