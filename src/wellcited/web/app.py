@@ -20,6 +20,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
 
 import wellcited
+from wellcited.assistant import WARM_UP
 from wellcited.bundle import live_build
 from wellcited.errors import SettingsError
 from wellcited.settings import Settings, load_settings
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from wellcited.web.mcp import McpDoor
 
 log = logging.getLogger(__name__)
-
-WARM_UP = "What is this guide about?"
 
 
 def create_app(

@@ -130,11 +130,23 @@ class Metrics:
 
     def watch_cache(self, held: Callable[[], tuple[int, int]]) -> None:
         """Tell how many answers `held` says are remembered, and in how many bytes."""
-        self._watch(_Cache(held))
+        self._watch(
+            _Pair(
+                held,
+                ("wellcited_cached_answers", "Answers that are remembered."),
+                ("wellcited_cached_bytes", "What they take, as JSON."),
+            )
+        )
 
     def watch_load(self, load: Callable[[], tuple[int, int]]) -> None:
         """Tell how many questions `load` says are being answered, and how many wait."""
-        self._watch(_Load(load))
+        self._watch(
+            _Pair(
+                load,
+                ("wellcited_answering", "Questions being answered."),
+                ("wellcited_waiting", "Questions waiting for their turn."),
+            )
+        )
 
     def watch_bundle(self, bundle_id: Callable[[], str], ready: Callable[[], bool], index: Path) -> None:
         """Tell which build answers, how old it is, and whether it has given a first answer."""
@@ -142,24 +154,15 @@ class Metrics:
         self.shown.register(_Name(bundle_id))
 
 
-class _Cache(Collector):
-    def __init__(self, held: Callable[[], tuple[int, int]]) -> None:
-        self.held = held
+class _Pair(Collector):
+    """Two figures that are read together, each `told` by its name and what it is."""
+
+    def __init__(self, read: Callable[[], tuple[int, int]], *told: tuple[str, str]) -> None:
+        self.read, self.told = read, told
 
     def collect(self) -> Iterator[Metric]:
-        answers, size = self.held()
-        yield GaugeMetricFamily("wellcited_cached_answers", "Answers that are remembered.", value=answers)
-        yield GaugeMetricFamily("wellcited_cached_bytes", "What they take, as JSON.", value=size)
-
-
-class _Load(Collector):
-    def __init__(self, load: Callable[[], tuple[int, int]]) -> None:
-        self.load = load
-
-    def collect(self) -> Iterator[Metric]:
-        answering, waiting = self.load()
-        yield GaugeMetricFamily("wellcited_answering", "Questions being answered.", value=answering)
-        yield GaugeMetricFamily("wellcited_waiting", "Questions waiting for their turn.", value=waiting)
+        for (name, what), value in zip(self.told, self.read(), strict=True):
+            yield GaugeMetricFamily(name, what, value=value)
 
 
 class _Bundle(Collector):
