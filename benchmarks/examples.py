@@ -152,6 +152,14 @@ def strangers(part: int) -> list[str]:
     return (TRAINING / "offtopic.list").read_text("utf-8").splitlines()[part::2]
 
 
+def ordinary_questions() -> list[str]:
+    """Return the harmless messages of the tests and the curated questions of our own guide."""
+    ordinary = (ROOT / "tests" / "safety" / "ordinary.txt").read_text("utf-8").splitlines()
+    curated = (ROOT / "corpus" / "iliopsoas-guide.questions.md").read_text("utf-8").splitlines()
+    harmless = [line.strip() for line in ordinary if line.strip() and not line.startswith("#")]
+    return harmless + [line[2:].strip() for line in curated if line.startswith("- ")]
+
+
 def gather() -> dict[str, Any]:
     """Return everything that benchmarks/train_encoder.py learns from, as lists that JSON can hold."""
     return {

@@ -67,6 +67,7 @@ class Adapted(nn.Module):
                 self.up[key] = nn.Parameter(torch.zeros(layer.out_features, rank))
                 layer.register_forward_hook(self._change(key))
         self.cache: dict[str, list[int]] = {}
+        self.width = 256 if device != "cpu" else 24
         self.to(device)
 
     def _change(self, key: str):
@@ -86,10 +87,9 @@ class Adapted(nn.Module):
         """Return the unit vectors of `texts`, of shape (len(texts), dimension)."""
         encoded = self.ids(texts)
         order = sorted(range(len(texts)), key=lambda index: len(encoded[index]))
-        width = 256 if self.device != "cpu" else 24
         vectors: list[Tensor] = []
-        for start in range(0, len(order), width):  # like lengths pad little
-            rows = [encoded[i] for i in order[start : start + width]]
+        for start in range(0, len(order), self.width):  # like lengths pad little
+            rows = [encoded[i] for i in order[start : start + self.width]]
             longest = max(map(len, rows))
             tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=self.device)
             mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=self.device)

@@ -121,10 +121,7 @@ def _named(sets: Iterable[set[str]], names: Sequence[str], length: float | None 
 
 def given() -> list[dict[str, Any]]:
     """Return ordinary questions, alone and several in a row, that no adapter has seen."""
-    ordinary = (ROOT / "tests" / "safety" / "ordinary.txt").read_text("utf-8").splitlines()
-    questions = (ROOT / "corpus" / "iliopsoas-guide.questions.md").read_text("utf-8").splitlines()
-    harmless = [line.strip() for line in ordinary if line.strip() and not line.startswith("#")]
-    harmless += [line[2:].strip() for line in questions if line.startswith("- ")] + examples.strangers(1)
+    harmless = examples.ordinary_questions() + examples.strangers(1)
     chance = random.Random(0)
     talks = [[line] for line in harmless] + [chance.sample(harmless, chance.choice((2, 3))) for _ in range(TALKS)]
     return [examples.message("none", ["none"], turns) for turns in talks]

@@ -15,7 +15,7 @@ from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import Encoder, one_question
 from wellcited.errors import QuestionError
-from wellcited.opening import Opening
+from wellcited.opening import Opening, guarded
 from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
 from wellcited.settings import Settings, load_settings
@@ -79,7 +79,7 @@ class Assistant:
         """Open what is being opened already. Raises IndexDamaged."""
         guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
         encoder, manifest = opening.encoder(), opening.build.manifest
-        guardrail = guardrail.with_head(encoder.encode, manifest.model.key)
+        guardrail = guarded(guardrail, opening.build, encoder)
         retriever = Retriever.open(opening.build, encoder)
         return cls(retriever.documents, retriever, guardrail, manifest.id, settings)
 

@@ -58,11 +58,13 @@ class ModelInfo(Value):
     passage_prefix: str | None = None
     weights: Weights = "int8"
     """How the export keeps its weights."""
+    classifier: str = ""
+    """The digest of the guardrail's classifier that stands beside the export; "" where there is none."""
 
     @property
     def vectors_key(self) -> str:
-        """What tells these vectors from any others: two models with one give the same, whatever their names."""
-        return f"{self.key}+{self.weights}"
+        """What tells an export from any other: two models with one key give the same, whatever their names."""
+        return "+".join(filter(None, [self.key, self.weights, self.classifier]))
 
     @property
     def key(self) -> str:

@@ -12,18 +12,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.errors import IndexDamaged
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
 Vectors = NDArray[np.float32]
 
 ONNX_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "encoder.json"
+CLASSIFIER_FILE = "classifier.onnx"
+TIERS_FILE = "tiers.npy"
+"""The guardrail's classifier and the layer over its vectors, where the default model is used."""
 BATCH = 32
 
 
@@ -34,6 +41,9 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors of shape (len(texts), dimension)."""
+
+    def classified(self, texts: Sequence[str]) -> Vectors:
+        """Return the unit vectors of the guardrail's classifier, of shape (len(texts), its dimension)."""
 
     def is_word(self, word: str) -> bool:
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""
@@ -67,10 +77,6 @@ class QueryEncoder:
 
         One thread is best for single questions of many readers; 0 takes every core that the process may use.
         """
-        # Or else ONNX Runtime writes down an id of the machine and reports to its maker: its Privacy.md.
-        # Read when it is first imported, and a second of every short run besides.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
         from tokenizers import Tokenizer
 
         try:
@@ -83,15 +89,12 @@ class QueryEncoder:
             self._lower_case: bool = config["lower_case"]
             self._tokenizer.enable_truncation(config["max_tokens"])
             self._tokenizer.enable_padding(pad_id=config["pad_id"], pad_token=config["pad_token"])
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-            options.inter_op_num_threads = 1
-            options.log_severity_level = 3
-            self._session = onnxruntime.InferenceSession(
-                str(folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = _session(folder / ONNX_FILE, threads)
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions
-            raise IndexDamaged(f"{folder}: the encoder cannot be opened: {error}; run: wellcited index") from error
+            raise _unusable(folder, error) from error
+        self._folder = folder
+        self._classifier: InferenceSession | None = None
+        self._loading = Lock()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors of shape (len(texts), dimension); within `one_question` no text is encoded twice."""
@@ -114,10 +117,23 @@ class QueryEncoder:
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""
         return self._tokenizer.token_to_id(word) is not None
 
+    def classified(self, texts: Sequence[str]) -> Vectors:
+        """Return the unit vectors that the classifier beside the encoder gives, which is loaded when first asked.
+
+        Raises IndexDamaged where it cannot be used.
+        """
+        with self._loading:
+            if self._classifier is None:
+                try:
+                    self._classifier = _session(self._folder / CLASSIFIER_FILE, threads=1)
+                except Exception as error:
+                    raise _unusable(self._folder, error) from error
+        return self._run(texts, self._classifier)
+
     def _encode(self, texts: Sequence[str]) -> Vectors:
         return self._run([self._query_prefix + text for text in texts])
 
-    def _run(self, texts: Sequence[str]) -> Vectors:
+    def _run(self, texts: Sequence[str], session: InferenceSession | None = None) -> Vectors:
         encodings = self._tokenizer.encode_batch([text.lower() if self._lower_case else text for text in texts])
         columns = {
             "input_ids": [encoding.ids for encoding in encodings],
@@ -125,8 +141,25 @@ class QueryEncoder:
             "token_type_ids": [encoding.type_ids for encoding in encodings],
         }
         feeds = {name: np.array(columns[name], dtype=np.int64) for name in self._inputs}
-        vectors: Vectors = self._session.run(None, feeds)[0]
+        vectors: Vectors = (session or self._session).run(None, feeds)[0]
         return vectors
+
+
+def _session(path: Path, threads: int) -> InferenceSession:
+    # Or else ONNX Runtime writes down an id of the machine and reports to its maker: its Privacy.md.
+    # Read when it is first imported, and a second of every short run besides.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _unusable(folder: Path, error: Exception) -> IndexDamaged:
+    return IndexDamaged(f"{folder}: the encoder cannot be opened: {error}; run: wellcited index")
 
 
 _known: ContextVar[dict[str, Vectors] | None] = ContextVar("known", default=None)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellcited.bundle import Weights
-from wellcited.encoding import ONNX_FILE, TOKENIZER_FILE
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -24,8 +23,8 @@ def inputs_of(model: SentenceTransformer) -> list[str]:
     return [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in given]
 
 
-def export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
-    """Write model.onnx and tokenizer.json into `folder`. Raises what torch's exporter raises, and OSError."""
+def export(model: SentenceTransformer, path: Path, weights: Weights) -> None:
+    """Write the ONNX file `path`. Raises what torch's exporter raises, and OSError."""
     import torch
 
     class Pooled(torch.nn.Module):
@@ -43,7 +42,7 @@ def export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
     names = inputs_of(model)
     example = model.preprocess(["one short text", "and another one that is somewhat longer than the first"])
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", min=2, max=model.get_max_seq_length() or 512)
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         program = torch.onnx.export(
             Pooled().eval(),
@@ -56,8 +55,7 @@ def export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
         )
     assert program is not None  # noqa: S101 - dynamo=True returns the program
     exported = program.model_proto if weights == "float32" else _quantized(program.model_proto)
-    (folder / ONNX_FILE).write_bytes(exported.SerializeToString())
-    model.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
+    path.write_bytes(exported.SerializeToString())
 
 
 def _quantized(model: ModelProto) -> ModelProto:

@@ -12,11 +12,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from wellcited.adapter import Adapter
 from wellcited.bundle import ModelInfo, Weights, digest_of, sha256_of
-from wellcited.encoding import BATCH, CONFIG_FILE, QueryEncoder, Vectors, in_batches
+from wellcited.encoding import (
+    BATCH,
+    CLASSIFIER_FILE,
+    CONFIG_FILE,
+    ONNX_FILE,
+    TIERS_FILE,
+    TOKENIZER_FILE,
+    QueryEncoder,
+    Vectors,
+    in_batches,
+)
 from wellcited.errors import ModelError
 from wellcited.exporting import export, inputs_of
+from wellcited.safety import classifier
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -56,7 +69,7 @@ def identify(
         name=model, digest=digest, query_prefix=query_prefix, passage_prefix=passage_prefix, weights=weights
     )
     if model == DEFAULT_MODEL:
-        return info.model_copy(update={"adapter": Adapter.open().digest})
+        return info.model_copy(update={"adapter": Adapter.open().digest, "classifier": classifier.learned_digest()})
     beside = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".model"))
     digests = [[path.relative_to(folder).as_posix(), sha256_of(path)] for path in beside]
     return info.model_copy(update={"config": digest_of(digests)})
@@ -99,9 +112,9 @@ class PassageEncoder:
             weights=weights,
         )
         if model == DEFAULT_MODEL:
-            adapter = adapter or Adapter.open()
-            self.info = self.info.model_copy(update={"adapter": adapter.digest})
-            _add(self._model, adapter)
+            if adapter is not None:
+                self.info = self.info.model_copy(update={"adapter": adapter.digest, "classifier": ""})
+            _add(self._model, adapter or Adapter.open())
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise ModelError(f"model {model!r} does not tell its dimension; choose a sentence-embedding model")
@@ -121,13 +134,14 @@ class PassageEncoder:
         return self._model.tokenizer.backend_tokenizer.token_to_id(word) is not None
 
     def export(self, folder: Path) -> None:
-        """Write the encoder into `folder`: model.onnx, tokenizer.json, encoder.json.
+        """Write the encoder into `folder`, and where its model is the default one the guardrail's classifier beside it.
 
-        Raises ModelError where it cannot be exported, or where the export gives other vectors than the model.
+        Raises ModelError where it cannot be exported, or where an export gives other vectors than its model.
         """
         try:
             with _quiet():
-                export(self._model, folder, self.info.weights)
+                export(self._model, folder / ONNX_FILE, self.info.weights)
+                self._model.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
                 self._write_config(folder / CONFIG_FILE)
             exported = QueryEncoder(folder)
             texts = list(SAMPLES)
@@ -135,6 +149,12 @@ class PassageEncoder:
                 (exported.encode(texts), self._embed(texts, self._query_prefix)),
                 (exported.encode_passages(texts), self._embed(texts, self._passage_prefix)),
             ]
+            if self.info.classifier:
+                judge = PassageEncoder(adapter=Adapter(classifier.learned()), weights=self.info.weights)
+                with _quiet():
+                    export(judge._model, folder / CLASSIFIER_FILE, self.info.weights)
+                np.save(folder / TIERS_FILE, classifier.layer())
+                pairs.append((exported.classified(texts), judge._embed(texts, "")))
             cosine = min(float((ours * theirs).sum(axis=1).min()) for ours, theirs in pairs)
         except OSError:
             raise

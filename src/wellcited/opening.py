@@ -8,8 +8,19 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from wellcited.bundle import ENCODER, Build, live_build
-from wellcited.encoding import Encoder, QueryEncoder
+from wellcited.encoding import TIERS_FILE, Encoder, QueryEncoder
+from wellcited.safety import Guardrail
+from wellcited.safety.classifier import Classifier
 from wellcited.settings import Settings
+
+
+def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
+    """Return `guardrail` with what was learned listening, as far as it was learned with the model of `build`."""
+    model = build.manifest.model
+    classifier = None
+    if model.classifier:
+        classifier = Classifier.open(build.folder / ENCODER / TIERS_FILE, encoder.classified)
+    return guardrail.with_head(encoder.encode, model.key, classifier)
 
 
 class Opening:

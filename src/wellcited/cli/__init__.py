@@ -291,6 +291,7 @@ def _guardrail_alone(settings: Settings, needed: bool) -> Guardrail:
     """The guardrail with its head where there is an index, and nothing else of the assistant."""
     from wellcited import bundle
     from wellcited.encoding import QueryEncoder
+    from wellcited.opening import guarded
     from wellcited.safety import Guardrail
 
     guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
@@ -301,7 +302,7 @@ def _guardrail_alone(settings: Settings, needed: bool) -> Guardrail:
             raise
         return guardrail
     build.verify()
-    return guardrail.with_head(QueryEncoder(build.folder / bundle.ENCODER).encode, build.manifest.model.key)
+    return guarded(guardrail, build, QueryEncoder(build.folder / bundle.ENCODER))
 
 
 def _history(path: Path) -> list[Message]:

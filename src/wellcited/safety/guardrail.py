@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wellcited.datatypes import Message, Triage
 from wellcited.errors import SafetyDataError
+from wellcited.safety.classifier import Classifier
 from wellcited.safety.extension import check, merged, own_table, read_extension
 from wellcited.safety.head import Encode, Head, open_head
 from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
@@ -28,13 +29,18 @@ class Guardrail:
     """Deterministic rules, offline; the same message always gets the same answer."""
 
     def __init__(
-        self, book: RuleBook, messages: Messages, common: Mapping[str, frozenset[str]], head: Head | None = None
+        self,
+        book: RuleBook,
+        messages: Messages,
+        common: Mapping[str, frozenset[str]],
+        head: Head | None = None,
+        classifier: Classifier | None = None,
     ) -> None:
         self._book = book
         self._messages = messages
         self._common = common
         self._matcher = Matcher(book, common)
-        self._second = SecondOpinion(self._matcher, head) if head else None
+        self._second = SecondOpinion(self._matcher, head, classifier) if head else None
 
     @classmethod
     def open(
@@ -58,18 +64,19 @@ class Guardrail:
         check(book, Matcher(book, common), own.get("normal", []), safety_file)
         return cls(book, messages, common)
 
-    def with_head(self, encode: Encode, encoder_key: str) -> Guardrail:
-        """Return this guardrail with the learned head listening; unchanged where the head knows another encoder.
+    def with_head(self, encode: Encode, encoder_key: str, classifier: Classifier | None = None) -> Guardrail:
+        """Return this guardrail with head and classifier listening; unchanged where the head knows another encoder.
 
         `encode` turns texts into unit vectors, `encoder_key` names the encoder.
         """
         head = open_head(encode, encoder_key)
-        return Guardrail(self._book, self._messages, self._common, head) if head else self
+        return Guardrail(self._book, self._messages, self._common, head, classifier) if head else self
 
     @property
     def rules_version(self) -> str:
-        """Digest of the data files: changes with any rule, modifier or message, and with the head."""
-        return f"{self._book.version}.{self._second.head.version}" if self._second else self._book.version
+        """Digest of the data files: changes with any rule, modifier or message, with the head and the classifier."""
+        learned = [self._second.head, self._second.classifier] if self._second else []
+        return ".".join([self._book.version, *(one.version for one in learned if one)])
 
     def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:
         """The tier, the ids of the rules behind it, and the reader's message; never raises.

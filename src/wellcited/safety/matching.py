@@ -58,6 +58,8 @@ class Examination(Value):
     tier_by_rules: Tier = "none"
     head: Probabilities | None = None
     """What the learned head gives each tier, none first; None where no encoder was at hand."""
+    classifier: Probabilities | None = None
+    """What the classifier gives each tier; None where it was not asked."""
     findings: tuple[Finding, ...] = Field(default=())
 
 

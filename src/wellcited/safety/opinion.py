@@ -1,10 +1,12 @@
-"""Rules and head together: what the head raises, what it may let pass, and what it may not touch."""
+"""Rules, head and classifier together: what the learned two raise, what they may let pass, what they may not touch."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from wellcited.datatypes import Tier
+from wellcited.safety.classifier import Classifier
 from wellcited.safety.head import LONGEST, RECENT, Head, Probabilities, signs, terms, traces
 from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
 from wellcited.safety.rules import TIERS
@@ -31,6 +33,12 @@ STICKY_TURNS = 3
 TAKEN_BACK = 0.95
 """A sign of an earlier turn no longer holds where the head, which has read that turn too, is this sure that nothing is
 wrong: it was a dog, a film, or years ago. Of the messages looked at, none with a sign that holds came near it."""
+SURE = 0.97
+"""Where no rule matched and the head is this sure that nothing is wrong, the classifier is not asked."""
+SHARES = (0.6, 0.6)
+"""How much of the logarithm of the probabilities of head and classifier counts, chosen on messages new to both."""
+LEAST = 1e-6
+"""No probability counts as less."""
 MOST_PARTS = 8
 """A message that is longer than the head can read is read in so many parts."""
 
@@ -50,19 +58,32 @@ def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
     return max(floor, by_head, key=TIERS.index)
 
 
-class SecondOpinion:
-    """Lets the head judge what the rules have seen."""
+def together(head: Probabilities, classifier: Probabilities) -> Probabilities:
+    """Return the probabilities that head and classifier give together, those of each counting by its share."""
+    logs = [
+        sum(share * math.log(max(chance, LEAST)) for share, chance in zip(SHARES, both, strict=True))
+        for both in zip(head, classifier, strict=True)
+    ]
+    chances = [math.exp(value - max(logs)) for value in logs]
+    none, professional, urgent, emergency = (chance / sum(chances) for chance in chances)
+    return none, professional, urgent, emergency
 
-    def __init__(self, matcher: Matcher, head: Head) -> None:
+
+class SecondOpinion:
+    """Lets the head judge what the rules have seen, and the classifier where that leaves doubt."""
+
+    def __init__(self, matcher: Matcher, head: Head, classifier: Classifier | None = None) -> None:
         self._matcher = matcher
         self.head = head
+        self.classifier = classifier
 
     def on(self, texts: Sequence[str], seen: Examination) -> Examination:
         """Return the examination with the tier of both. Nobody's flag of an earlier turn is lowered unless it was
         plainly taken back, nor one in words that the head has not read."""
         if seen.findings and seen.findings[-1].rule == UNREADABLE:
             return seen
-        chances = self._judge(texts, seen)
+        opinions = self._opinions(texts, seen)
+        chances = opinions[-1]
         live = [one for one in seen.findings if one.switched_off_by is None]
         firm = any(holds(self._matcher, one, texts) for one in live)
         for turn in () if firm else sorted({one.turn for one in live if one.turn < len(texts) - 1})[-STICKY_TURNS:]:
@@ -71,7 +92,18 @@ class SecondOpinion:
             told = texts[: turn + 1]
             firm = firm or self.on(told, self._matcher.examine(told)).tier != "none"
         tier = max([decide(seen.tier, chances, firm), *self._elsewhere(texts[-1])], key=TIERS.index)
-        return seen.model_copy(update={"tier": tier, "head": chances})
+        return seen.model_copy(
+            update={"tier": tier, "head": opinions[0], "classifier": opinions[1] if len(opinions) > 1 else None}
+        )
+
+    def _opinions(self, texts: Sequence[str], seen: Examination) -> list[Probabilities]:
+        """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
+        head = self._judge(texts, seen)
+        sure = not seen.findings and head[0] >= SURE
+        if self.classifier is None or sure:
+            return [head]
+        classifier = self.classifier.judge(texts)
+        return [head, classifier, together(head, classifier)]
 
     def _judge(self, texts: Sequence[str], seen: Examination) -> Probabilities:
         said = terms([self._matcher.forms(text[-LONGEST:]) for text in texts[-RECENT:]])
@@ -82,7 +114,7 @@ class SecondOpinion:
         """The grave tiers of the parts of a long message that come before what the head reads of it anyway."""
         for part in parts(text)[:-1]:
             seen = self._matcher.examine([part])
-            tier = decide(seen.tier, self._judge([part], seen))
+            tier = decide(seen.tier, self._opinions([part], seen)[-1])
             if tier in ("urgent", "emergency"):
                 yield tier
 

@@ -1,0 +1,145 @@
+"""The classifier: what it reads, when it is asked, and how its opinion and the head's become one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Built
+from hypothesis import given
+from hypothesis import strategies as st
+from test_head import DIMENSION, blank, broken, shares, sure_of
+
+from wellcited import bundle
+from wellcited.encoding import CLASSIFIER_FILE, TIERS_FILE, QueryEncoder
+from wellcited.errors import IndexDamaged
+from wellcited.safety import Guardrail
+from wellcited.safety.classifier import LONGEST, Classifier, learned_digest, reading
+from wellcited.safety.head import Head
+from wellcited.safety.opinion import together
+from wellcited.safety.rules import TIERS
+
+ORDINARY = "What does the psoas do?"
+FALSE_ALARM = "I pulled my groin yesterday"
+
+
+class Listening:
+    """Counts what a classifier is asked."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        self.read += texts
+        return blank(texts)
+
+
+def leaning_to(tier: str, strength: float = 20.0, encode: Listening | None = None) -> Classifier:
+    bias = np.array([strength if name == tier else 0.0 for name in TIERS], dtype=np.float32)
+    return Classifier(encode or blank, np.zeros((DIMENSION, 4), dtype=np.float32), bias, "test")
+
+
+def unsure() -> Head:
+    """A head that finds every tier as likely as the next."""
+    return Head(blank, np.zeros((2 * DIMENSION + 16, 4), np.float32), np.zeros(4, np.float32), "test", {}, {})
+
+
+def guarded(head: Head, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Guardrail:
+    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, digest: head)
+    return Guardrail.open().with_head(blank, "any", classifier)
+
+
+def test_it_reads_the_latest_messages_and_of_long_ones_the_end() -> None:
+    assert reading(["one", "two", "three", "four"]) == "two [SEP] three [SEP] four"
+    assert reading(["it is " + "very " * 400 + "sore"]).endswith("very sore")
+    varied = " ".join(map(str, range(1000)))
+    assert reading([varied]) == varied[-LONGEST:]
+
+
+@given(shares, shares)
+def test_two_opinions_become_one_that_is_graver_than_neither_and_milder_than_neither(
+    head: list[float], classifier: list[float]
+) -> None:
+    both = [tuple(value / sum(row) for value in row) for row in (head, classifier)]
+    found = together(*both)  # type: ignore[arg-type]
+    assert sum(found) == pytest.approx(1)
+    calmer = (*(both[1][0] + (1 - both[1][0]) / 2, *(value / 2 for value in both[1][1:])),)
+    assert together(both[0], calmer)[0] >= found[0] - 1e-9  # type: ignore[arg-type]
+
+
+def test_where_the_rules_are_silent_and_the_head_is_sure_it_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Listening()
+    seen = guarded(sure_of("none"), leaning_to("emergency", encode=ear), monkeypatch).examine(ORDINARY)
+    assert (seen.tier, seen.classifier, ear.read) == ("none", None, [])
+
+
+def test_where_a_rule_matched_it_is_asked_however_sure_the_head_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Listening()
+    seen = guarded(sure_of("none"), leaning_to("none", encode=ear), monkeypatch).examine(FALSE_ALARM)
+    assert seen.tier == "none"
+    assert seen.classifier is not None
+    assert ear.read == [FALSE_ALARM]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_where_the_head_is_in_doubt_it_decides(tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = guarded(unsure(), leaning_to(tier), monkeypatch).examine(ORDINARY)
+    assert seen.tier == tier
+    assert seen.head == pytest.approx((0.25,) * 4)
+
+
+def test_it_never_overrules_self_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    guardrail = guarded(sure_of("none"), leaning_to("none"), monkeypatch)
+    assert guardrail.triage("I want to kill myself").tier == "emergency"
+
+
+@pytest.mark.parametrize("bad", [broken, lambda texts: np.full((len(texts), DIMENSION), np.nan, np.float32)])
+def test_if_it_fails_the_reader_is_referred(bad: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    calm = leaning_to("none")
+    sick = Classifier(bad, calm.weights + 1, calm.bias, "test")  # type: ignore[arg-type]
+    found = guarded(unsure(), sick, monkeypatch).triage(ORDINARY)
+    assert (found.tier, found.reasons) == ("urgent", ("guardrail.failed",))
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", None])
+def test_a_layer_that_cannot_be_used_is_told_with_the_command_that_mends_it(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    layer = tmp_path / TIERS_FILE
+    if content is None:
+        np.save(layer, np.zeros((DIMENSION, 3)))
+    else:
+        layer.write_bytes(content)
+    with pytest.raises(IndexDamaged, match="wellcited index"):
+        Classifier.open(layer, blank)
+
+
+def test_a_bundle_of_the_default_model_holds_it_and_loads_it_when_it_is_first_asked(tiny: Built) -> None:
+    assert tiny.build.manifest.model.classifier == learned_digest()
+    encoder = QueryEncoder(tiny.build.folder / bundle.ENCODER)
+    assert encoder._classifier is None
+    classifier = Classifier.open(tiny.build.folder / bundle.ENCODER / TIERS_FILE, encoder.classified)
+    grave = classifier.judge(["I can't feel my legs and I have wet myself since I fell off the ladder an hour ago"])
+    calm = classifier.judge(["Which muscle is the psoas?"])
+    assert grave[3] > 0.5 > 0.1 > calm[3]
+    assert calm[0] > 0.8
+
+
+def test_a_classifier_that_is_gone_is_told(tiny: Built, tmp_path: Path) -> None:
+    bundle.link_or_copy(tiny.build.folder / bundle.ENCODER, tmp_path)
+    (tmp_path / CLASSIFIER_FILE).unlink()
+    with pytest.raises(IndexDamaged, match="wellcited index"):
+        QueryEncoder(tmp_path).classified(["one"])
+
+
+def test_its_digest_is_part_of_what_tells_an_export_from_another() -> None:
+    model = bundle.ModelInfo(name="m", digest="d", classifier="one")
+    assert model.vectors_key != model.model_copy(update={"classifier": "two"}).vectors_key
+    assert model.key == model.model_copy(update={"classifier": "two"}).key
+
+
+@given(st.text(max_size=3000))
+def test_whatever_is_written_is_read_within_the_limit(text: str) -> None:
+    assert len(reading([text, text])) <= LONGEST
