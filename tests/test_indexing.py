@@ -289,12 +289,14 @@ def test_a_corpus_that_cannot_be_read_leaves_no_trace(tmp_path: Path) -> None:
 def test_the_real_model_builds_the_same_vectors_as_it_answers_with(tiny: Built) -> None:
     assert tiny.report.embedded > 0
     assert set((tiny.build.folder / bundle.ENCODER).iterdir()) == {
-        tiny.build.folder / bundle.ENCODER / name for name in ("model.onnx", "tokenizer.json", "encoder.json")
+        tiny.build.folder / bundle.ENCODER / name
+        for name in ("model.onnx", "model.weights", "tokenizer.json", "encoder.json")
     }
 
 
 def test_a_rebuild_takes_the_encoder_over_by_sharing_its_file(tiny: Built, project: Built) -> None:
-    assert project.build.manifest.files["encoder/model.onnx"] == tiny.build.manifest.files["encoder/model.onnx"]
+    for name in ("encoder/model.onnx", "encoder/model.weights"):
+        assert project.build.manifest.files[name] == tiny.build.manifest.files[name]
     assert project.report.documents == 1
     assert not project.report.reused
 

@@ -22,6 +22,7 @@ from wellcited.errors import IndexDamaged
 Vectors = NDArray[np.float32]
 
 ONNX_FILE = "model.onnx"
+WEIGHTS_FILE = "model.weights"
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "encoder.json"
 BATCH = 32

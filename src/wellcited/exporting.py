@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wellcited.bundle import Weights
-from wellcited.encoding import ONNX_FILE, TOKENIZER_FILE
+from wellcited.encoding import ONNX_FILE, TOKENIZER_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 1000
 """A table of more rows is one that tokens are looked up in."""
+MAPPED_FROM = 1024
+"""Weights of fewer bytes stay in the graph."""
 BLOCK = 16
 """So many weights share one scale."""
 
@@ -56,8 +59,24 @@ def export(model: SentenceTransformer, folder: Path, weights: Weights) -> None:
         )
     assert program is not None  # noqa: S101 - dynamo=True returns the program
     exported = program.model_proto if weights == "float32" else _quantized(program.model_proto)
-    (folder / ONNX_FILE).write_bytes(exported.SerializeToString())
+    _save(exported, folder)
     model.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
+
+
+def _save(model: ModelProto, folder: Path) -> None:
+    """Write the graph, and its weights into a file of their own: ONNX Runtime maps that, and would copy them twice."""
+    import onnx
+
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in Python it came from: twice the size of the graph
+    onnx.save(
+        model,
+        str(folder / ONNX_FILE),
+        save_as_external_data=True,
+        location=WEIGHTS_FILE,
+        size_threshold=MAPPED_FROM,
+    )
+    shutil.copymode(folder / ONNX_FILE, folder / WEIGHTS_FILE)  # onnx lets its owner alone read it
 
 
 def _quantized(model: ModelProto) -> ModelProto:
