@@ -1,15 +1,19 @@
 """What of a bundle takes long to open, begun at once in threads: checking its files, loading the encoder.
 
-Both leave the interpreter free, for the guardrail's rules and for loading the rest of the program.
+Both leave the interpreter free, for the guardrail's rules and for loading the rest of the program: so begun, numpy and
+ONNX Runtime among it, while the files are checked.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from wellcited.bundle import ENCODER, Build, live_build
-from wellcited.encoding import Encoder, QueryEncoder
 from wellcited.settings import Settings
+
+if TYPE_CHECKING:
+    from wellcited.encoding import Encoder
 
 
 class Opening:
@@ -19,7 +23,7 @@ class Opening:
         self.build = build
         pool = ThreadPoolExecutor(max_workers=2)
         self._verified = pool.submit(build.verify)
-        self._encoder = pool.submit(lambda: encoder or QueryEncoder(build.folder / ENCODER))
+        self._encoder = pool.submit(lambda: encoder or _encoder_of(build))
         pool.shutdown(wait=False)
 
     @classmethod
@@ -31,3 +35,9 @@ class Opening:
         """Return the encoder, once every file is known to be whole. Raises IndexDamaged."""
         self._verified.result()
         return self._encoder.result()
+
+
+def _encoder_of(build: Build) -> Encoder:
+    from wellcited.encoding import QueryEncoder
+
+    return QueryEncoder(build.folder / ENCODER)
