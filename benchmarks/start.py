@@ -3,7 +3,8 @@
     python benchmarks/start.py [--runs 5]
 
 Both answer from an index and from byte code made beforehand: pip compiles whatever it installs, this the checkout. The
-runs alternate, so that whatever else the machine does weighs on both; the ratio of the medians is the figure. Peak memory is the largest resident set of the process (ru_maxrss).
+runs alternate, so that whatever else the machine does weighs on both; the ratio of the medians is the figure. Peak
+memory is the largest resident set of the process (ru_maxrss).
 """
 
 from __future__ import annotations

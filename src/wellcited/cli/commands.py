@@ -237,12 +237,13 @@ def _guardrail_alone(settings: Settings, needed: bool) -> Guardrail:
     from wellcited.encoding import QueryEncoder
     from wellcited.safety import Guardrail
 
-    guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
     try:
         build = bundle.live_build(settings.index, settings)
     except IndexMissing:
         if needed:
             raise
-        return guardrail
+        return Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
     build.verify()
-    return guardrail.with_head(QueryEncoder(build.folder / bundle.ENCODER).encode, build.manifest.model.key)
+    kept = build.folder / bundle.SAFETY
+    guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file, kept)
+    return guardrail.with_head(QueryEncoder(build.folder / bundle.ENCODER).encode, build.manifest.model.key, kept)

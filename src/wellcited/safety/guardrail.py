@@ -69,9 +69,8 @@ class Guardrail:
     @property
     def rules_version(self) -> str:
         """Digest of the data files: changes with any rule, modifier or message, and with the head."""
-        return (
-            f"{self._edition.book.version}.{self._second.head.version}" if self._second else self._edition.book.version
-        )
+        version = self._edition.book.version
+        return f"{version}.{self._second.head.version}" if self._second else version
 
     def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:
         """The tier, the ids of the rules behind it, and the reader's message; never raises.

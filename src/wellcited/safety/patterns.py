@@ -65,7 +65,8 @@ Phrases = Mapping[str, Sequence[str]]
 class Vocabulary:
     """The elements that each word can stand in, by their numbers in `elements`, and the phrases of each vocabulary.
 
-    All of it is plain data (kept.py), so that reading a message parses no pattern that none of its words touches.
+    All of it is plain data, which a bundle keeps (edition.py): a pattern that no word of a message touches is never
+    parsed.
     """
 
     elements: Sequence[str]
