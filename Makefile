@@ -17,7 +17,7 @@ export GRADIO_ANALYTICS_ENABLED := False
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
-run: $(VENV)/.installed  ## install, build the index if it is missing or stale, open the chat on http://127.0.0.1:7860
+run: $(VENV)/.installed $(VENV)/.compiled  ## install, build the index if it is missing or stale, open the chat on http://127.0.0.1:7860
 	@$(BIN)/wellcited index
 	@$(BIN)/wellcited serve
 
@@ -42,7 +42,7 @@ format: $(VENV)/.installed-dev  ## format the code and mend what the linter can
 bench-answers: $(VENV)/.installed-dev  ## compare answers with nearest-chunk search, and with peers if installed
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/answers.py
 
-bench: $(VENV)/.installed-dev  ## measure start, memory, latency, load, sizes and answers; writes benchmarks/RESULTS.md
+bench: $(VENV)/.installed-dev $(VENV)/.compiled  ## measure start, memory, latency, load, sizes and answers; writes benchmarks/RESULTS.md
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/run.py
 
 package: index $(VENV_RELEASE)/.installed  ## build wheel and sdist into dist/, and try the wheel in a clean environment
@@ -85,6 +85,11 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing the pinned packages and the tools (a few minutes the first time)"
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+# pip compiles what it installs, but no checkout; where Python may write no byte code, every start would do it anew.
+$(VENV)/.compiled: $(shell find src -name '*.py') | $(VENV)/bin/python
+	@$(BIN)/python -m compileall -q src
+	@touch $@
 
 $(VENV_RELEASE)/.installed: release/tools.txt
 	@echo "Installing the tools of a release"

@@ -435,7 +435,7 @@ def test_builds_tells_of_an_index_without_any_and_of_a_failure(run: Run, monkeyp
     ]
 
 
-def test_rollback_names_what_is_live_now_or_why_it_cannot_be(run: Run, built: Built) -> None:
+def test_rollback_names_what_is_live_now_or_why_it_cannot_be(built: Built, run: Run) -> None:
     told = run("rollback", "--index", str(built.index))
     assert told.code == 1
     assert told.err == (

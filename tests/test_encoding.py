@@ -62,7 +62,22 @@ def test_the_encoder_with_small_weights_is_small_and_near_to_the_model_in_every_
     cosines = (query_encoder.encode_passages(texts) * wanted).sum(axis=1)
     assert cosines.min() > 0.99
     assert np.mean(cosines) > 0.999
-    assert (tiny.build.folder / bundle.ENCODER / "model.onnx").stat().st_size < 65_000_000
+    size = sum(path.stat().st_size for path in (tiny.build.folder / bundle.ENCODER).iterdir())
+    assert size < 65_000_000, "encoder and classifier together"
+
+
+def test_the_weights_stand_apart_from_the_graph_and_whoever_reads_one_can_read_the_other(tiny: Built) -> None:
+    graph, weights = (tiny.build.folder / bundle.ENCODER / name for name in ("model.onnx", "model.weights"))
+    assert graph.stat().st_size < 500_000
+    assert weights.stat().st_mode == graph.stat().st_mode
+
+
+def test_encoder_and_classifier_share_the_table_that_tokens_are_looked_up_in(tiny: Built) -> None:
+    folder = tiny.build.folder / bundle.ENCODER
+    tables = [path for path in folder.glob("*.weights") if path.stem not in ("model", "classifier")]
+    assert [table.stat().st_size for table in tables] == [30_522 * 384 * 2]
+    for graph in ("model.onnx", "classifier.onnx"):
+        assert tables[0].name.encode() in (folder / graph).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +163,7 @@ def test_a_model_that_cannot_be_found_is_named(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"model {name!r} cannot be loaded: ")
 
 
-@pytest.mark.parametrize("missing", ["model.onnx", "tokenizer.json", "encoder.json"])
+@pytest.mark.parametrize("missing", ["model.onnx", "model.weights", "tokenizer.json", "encoder.json"])
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff\0garbage"])
 def test_an_encoder_that_cannot_be_opened_is_told_with_the_command_that_mends_it(
     tiny: Built, tmp_path: Path, missing: str, content: bytes | None

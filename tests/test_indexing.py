@@ -17,7 +17,7 @@ import wellcited
 from wellcited import bundle, indexing
 from wellcited.bundle import open_build
 from wellcited.corpus.reading import read_corpus
-from wellcited.errors import BundleError, CorpusError, ModelError, WellcitedError
+from wellcited.errors import BundleError, CorpusError, ModelError, SafetyDataError, WellcitedError
 from wellcited.history import last_failure
 from wellcited.indexing import build_index, source_digest
 from wellcited.layout import layout
@@ -57,6 +57,42 @@ def test_the_same_corpus_and_settings_give_the_same_build(built: Built, tmp_path
     other = open_build(tmp_path / "again").folder
     for name in (bundle.DOCUMENTS, bundle.PASSAGES, bundle.DENSE, bundle.MANIFEST):
         assert (other / name).read_bytes() == (built.build.folder / name).read_bytes()
+
+
+OWN_RULE = """
+[[rule]]
+id = "kettle.scald"
+tier = "urgent"
+category = "kettle"
+source = "the maker's leaflet"
+when = ["scalded"]
+examples = ["I have scalded my hand"]
+"""
+
+
+def test_a_build_keeps_the_safety_rules_and_a_change_of_these_makes_another(built: Built, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(OWN_RULE, "utf-8")
+    first = rebuild(built, safety_file=own)
+    assert first.build_id != built.report.build_id
+    assert first.embedded == 0
+    assert rebuild(built, safety_file=own).reused
+    kept = built.build.folder / bundle.SAFETY
+    assert "kettle.scald" in (kept / "rules.json").read_text("utf-8")
+    assert set(kept.iterdir()) == {kept / name for name in ("rules.json", "head.json", "head.npy")}
+    own.write_text(OWN_RULE + "# reviewed\n", "utf-8")
+    assert not rebuild(built, safety_file=own).reused
+
+
+def test_safety_rules_that_fail_are_told_before_the_index_is_touched(built: Built, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(OWN_RULE.replace("urgent", "soon"), "utf-8")
+    with pytest.raises(SafetyDataError, match=r"own\.toml: rule 'kettle\.scald': unknown tier 'soon'"):
+        rebuild(built, safety_file=own)
+    assert bundle.current_id(built.index) == built.report.build_id
+    failure = last_failure(built.index)
+    assert failure is not None
+    assert "unknown tier" in failure.error
 
 
 def test_the_place_of_the_corpus_does_not_matter(built: Built, tmp_path: Path) -> None:
@@ -288,13 +324,16 @@ def test_a_corpus_that_cannot_be_read_leaves_no_trace(tmp_path: Path) -> None:
 
 def test_the_real_model_builds_the_same_vectors_as_it_answers_with(tiny: Built) -> None:
     assert tiny.report.embedded > 0
-    assert set((tiny.build.folder / bundle.ENCODER).iterdir()) == {
-        tiny.build.folder / bundle.ENCODER / name for name in ("model.onnx", "tokenizer.json", "encoder.json")
-    }
+    names = {path.name for path in (tiny.build.folder / bundle.ENCODER).iterdir()}
+    own = {"model.onnx", "model.weights", "tokenizer.json", "encoder.json"}
+    classifier = {"classifier.onnx", "classifier.weights", "tiers.npy"}
+    assert own | classifier < names
+    assert len(names - own - classifier) == 1, "one table of tokens for both"
 
 
 def test_a_rebuild_takes_the_encoder_over_by_sharing_its_file(tiny: Built, project: Built) -> None:
-    assert project.build.manifest.files["encoder/model.onnx"] == tiny.build.manifest.files["encoder/model.onnx"]
+    for name in ("encoder/model.onnx", "encoder/model.weights"):
+        assert project.build.manifest.files[name] == tiny.build.manifest.files[name]
     assert project.report.documents == 1
     assert not project.report.reused
 

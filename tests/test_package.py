@@ -82,6 +82,16 @@ def test_asking_on_the_command_line_loads_neither_torch_nor_the_web(tiny: Built,
     assert not loaded & NEVER_AT_ANSWER_TIME
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_asking_into_a_pipe_waits_for_nothing_that_help_and_terminals_need(tiny: Built, form: list[str]) -> None:
+    loaded, shown = loaded_by(
+        "from wellcited.cli import main; main()",
+        *("ask", "How often should I descale a kettle?", "--index", str(tiny.index), *form),
+    )
+    assert "kettle" in shown
+    assert not loaded & {"typer", "rich"}
+
+
 def test_every_public_name_resolves_and_is_the_one_of_its_room() -> None:
     assert sorted(wellcited.__all__) == sorted(set(wellcited.__all__))
     for name in wellcited.__all__:

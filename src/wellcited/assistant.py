@@ -77,8 +77,9 @@ class Assistant:
     @classmethod
     def opened(cls, opening: Opening, settings: Settings) -> Assistant:
         """Open what is being opened already. Raises IndexDamaged."""
-        guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file)
-        encoder, manifest = opening.encoder(), opening.build.manifest
+        kept, manifest = opening.build.folder / bundle.SAFETY, opening.build.manifest
+        guardrail = Guardrail.open(settings.emergency_numbers, settings.own_safety_file, kept)
+        encoder = opening.encoder()
         guardrail = guarded(guardrail, opening.build, encoder)
         retriever = Retriever.open(opening.build, encoder)
         return cls(retriever.documents, retriever, guardrail, manifest.id, settings)

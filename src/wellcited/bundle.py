@@ -19,7 +19,7 @@ from wellcited.datatypes import Document, Passage, Value, VectorSearch
 from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
 from wellcited.settings import Settings
 
-FORMAT = 4
+FORMAT = 5
 CURRENT = "CURRENT"
 BUILDS = "builds"
 MANIFEST = "manifest.json"
@@ -30,6 +30,7 @@ LEXICAL = "lexical"
 TRAITS = "traits.npy"
 WORDS = "words.txt"
 ENCODER = "encoder"
+SAFETY = "safety"
 REPAIR = "run: wellcited index"
 SAMPLED_FROM = 256 * 1024 * 1024
 """Of a file larger than this many bytes, opening compares size and samples: all of it would take longer than 0.2 s."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +13,12 @@ if TYPE_CHECKING:
     from onnx import ModelProto
     from sentence_transformers import SentenceTransformer
 
-TABLE_ROWS = 1000
+TABLE_ROWS = 5000
 """A table of more rows is one that tokens are looked up in."""
+WEIGHTS = ".weights"
+ALIGNED = 64
+MAPPED_FROM = 1024
+"""Weights of fewer bytes stay in the graph."""
 BLOCK = 16
 """So many weights share one scale."""
 
@@ -55,7 +61,38 @@ def export(model: SentenceTransformer, path: Path, weights: Weights) -> None:
         )
     assert program is not None  # noqa: S101 - dynamo=True returns the program
     exported = program.model_proto if weights == "float32" else _quantized(program.model_proto)
-    path.write_bytes(exported.SerializeToString())
+    _save(exported, path)
+
+
+def _save(model: ModelProto, path: Path) -> None:
+    """Write the graph, and its weights into files beside it: ONNX Runtime maps those, and would copy them twice.
+
+    A table that tokens are looked up in has a file named by its content: models with the same table share it.
+    """
+    from onnx import TensorProto, numpy_helper
+    from onnx.external_data_helper import set_external_data
+
+    for node in model.graph.node:
+        del node.metadata_props[:]  # where in Python it came from: twice the size of the graph
+    with path.with_suffix(WEIGHTS).open("wb") as others:
+        for tensor in model.graph.initializer:
+            content = numpy_helper.to_array(tensor).tobytes()
+            if len(content) < MAPPED_FROM:
+                continue
+            if len(tensor.dims) == 2 and tensor.dims[0] > TABLE_ROWS:
+                table = path.with_name(hashlib.sha256(content).hexdigest()[:16] + WEIGHTS)
+                if not table.exists():
+                    table.write_bytes(content)
+                name, offset = table.name, 0
+            else:
+                offset = others.seek(-others.tell() % ALIGNED, os.SEEK_CUR)
+                others.write(content)
+                name = Path(others.name).name
+            tensor.raw_data = content
+            set_external_data(tensor, name, offset=offset, length=len(content))
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+    path.write_bytes(model.SerializeToString())
 
 
 def _quantized(model: ModelProto) -> ModelProto:

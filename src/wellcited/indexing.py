@@ -21,6 +21,7 @@ from wellcited.errors import BundleError, CorpusError, WellcitedError
 from wellcited.layout import Layout, layout
 from wellcited.models import PassageEncoder, identify
 from wellcited.ranking import SentenceTraits
+from wellcited.safety import Guardrail
 from wellcited.search.dense import BLOCK, DenseIndex, Stored, is_large
 from wellcited.search.lexical import LexicalIndex, terms
 from wellcited.search.spelling import vocabulary
@@ -64,7 +65,7 @@ def build_index(
     Texts and the encoder of a build that is kept are taken over where model and text are the same. `review` sees the
     new build before it is made live, and may refuse it by raising; with `dry_run` it is thrown away afterwards.
     A failure leaves the live build as it was. While another process builds, this one waits. Raises CorpusError,
-    ModelError, and BundleError where the index cannot be written.
+    ModelError, SafetyDataError, and BundleError where the index cannot be written.
     """
     settings = settings or load_settings()
     work = _Work(
@@ -105,6 +106,7 @@ def source_digest(documents: list[Document], settings: Settings, model: ModelInf
         model.vectors_key if model else [settings.query_prefix, settings.passage_prefix, settings.encoder_weights],
         settings.passage_chars,
         [document.model_dump(mode="json") for document in documents],
+        Guardrail.digest(settings.own_safety_file),
     )
 
 
@@ -185,7 +187,7 @@ class _Work:
             self.tell("encoder", 1, 1)
             vectors, embedded = self._embed(rows, QueryEncoder(staged / bundle.ENCODER, threads=0), kin)
             self.tell("writing", 0, 1)
-            counts, search = write(staged, self.documents, self.passages, rows, vectors)
+            counts, search = write(staged, self.documents, self.passages, rows, vectors, self.settings.own_safety_file)
             build = bundle.seal(staged, build_id, self.source, model, counts, search)
             self.tell("writing", 1, 1)
             self.review(live, build)
@@ -264,9 +266,18 @@ def _known_vectors(build: Build, wanted: int) -> tuple[dict[str, int], DenseInde
 
 
 def write(
-    staged: Path, documents: list[Document], passages: list[Passage], rows: Layout, vectors: Vectors | Stored
+    staged: Path,
+    documents: list[Document],
+    passages: list[Passage],
+    rows: Layout,
+    vectors: Vectors | Stored,
+    safety_file: Path | None = None,
 ) -> tuple[Counts, VectorSearch]:
-    """Write all of a bundle but its encoder and its manifest. `vectors` are those of `rows.texts`."""
+    """Write all of a bundle but its encoder and its manifest. `vectors` are those of `rows.texts`.
+
+    Raises SafetyDataError where the publisher's `safety_file` is not as it should be.
+    """
+    Guardrail.keep(staged / bundle.SAFETY, safety_file)
     bundle.write_lines(staged / bundle.DOCUMENTS, documents)
     bundle.write_lines(staged / bundle.PASSAGES, passages)
     np.save(staged / bundle.TRAITS, SentenceTraits.read(rows.sentences))

@@ -1,26 +1,31 @@
 """What of a bundle takes long to open, begun at once in threads: checking its files, loading the encoder.
 
-Both leave the interpreter free, for the guardrail's rules and for loading the rest of the program.
+Both leave the interpreter free, for the guardrail's rules and for loading the rest of the program: so begun, numpy and
+ONNX Runtime among it, while the files are checked.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from wellcited.bundle import ENCODER, Build, live_build
-from wellcited.encoding import TIERS_FILE, Encoder, QueryEncoder
-from wellcited.safety import Guardrail
-from wellcited.safety.classifier import Classifier
+from wellcited.bundle import ENCODER, SAFETY, Build, live_build
 from wellcited.settings import Settings
+
+if TYPE_CHECKING:
+    from wellcited.encoding import Encoder
+    from wellcited.safety import Guardrail
 
 
 def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
     """Return `guardrail` with what was learned listening, as far as it was learned with the model of `build`."""
-    model = build.manifest.model
-    classifier = None
+    from wellcited.encoding import TIERS_FILE
+    from wellcited.safety.classifier import Classifier
+
+    model, classifier = build.manifest.model, None
     if model.classifier:
         classifier = Classifier.open(build.folder / ENCODER / TIERS_FILE, encoder.classified)
-    return guardrail.with_head(encoder.encode, model.key, classifier)
+    return guardrail.with_head(encoder.encode, model.key, build.folder / SAFETY, classifier)
 
 
 class Opening:
@@ -30,7 +35,7 @@ class Opening:
         self.build = build
         pool = ThreadPoolExecutor(max_workers=2)
         self._verified = pool.submit(build.verify)
-        self._encoder = pool.submit(lambda: encoder or QueryEncoder(build.folder / ENCODER))
+        self._encoder = pool.submit(lambda: encoder or _encoder_of(build))
         pool.shutdown(wait=False)
 
     @classmethod
@@ -42,3 +47,9 @@ class Opening:
         """Return the encoder, once every file is known to be whole. Raises IndexDamaged."""
         self._verified.result()
         return self._encoder.result()
+
+
+def _encoder_of(build: Build) -> Encoder:
+    from wellcited.encoding import QueryEncoder
+
+    return QueryEncoder(build.folder / ENCODER)

@@ -68,7 +68,7 @@ def presentable(label: str) -> bool:
 
 def blend(evidences: Sequence[tuple[float, Evidence]]) -> Evidence:
     """Return one Evidence whose features are the weighted sum of several, over all their candidates."""
-    rows = np.unique(np.concatenate([evidence.rows for _, evidence in evidences]))
+    rows = _each_once(np.concatenate([evidence.rows for _, evidence in evidences]))
     features = np.zeros((len(rows), len(FEATURES)), dtype=np.float32)
     for weight, evidence in evidences:
         features[np.searchsorted(rows, evidence.rows)] += weight * evidence.features
@@ -232,7 +232,7 @@ class Retriever:
                 owner[self.lexical.best(bm25, CANDIDATE_TERMS)],
             ]
         )
-        chosen = np.unique(passages)
+        chosen = _each_once(passages)
         return ranges(np.searchsorted(owner, chosen), np.searchsorted(owner, chosen, side="right"))
 
     def _neighbours(self, rows: Rows) -> Iterator[tuple[Rows, Flags]]:
@@ -269,6 +269,13 @@ class Retriever:
             "curated": near,
             "curated_sentence": near * np.einsum("ij,ij->i", vectors[question], sentences),
         }
+
+
+def _each_once(rows: Rows) -> Rows:
+    """Return `rows` in order, each once: np.unique, which loads all of numpy.ma for it at a first question."""
+    ordered = np.sort(rows)
+    found: Rows = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+    return found
 
 
 def _window(sentences: Vectors, beside: Sequence[Vectors], same: Sequence[Flags]) -> Vectors:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.padding import Padding
-from rich.panel import Panel
-from rich.text import Text
 
 from wellcited.answering import hedge
 from wellcited.datatypes import Answer, Citation
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from wellcited.safety import Examination
@@ -31,6 +29,8 @@ _TEXT_WIDTH = 100
 
 def console(stderr: bool = False, wide: bool = False) -> Console:
     """A console that prints texts as they are; `wide` gives tables room where the output is piped."""
+    from rich.console import Console
+
     found = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if wide and not found.is_terminal:
         found.width = _PIPED_WIDTH
@@ -66,19 +66,26 @@ def stages(progress: Progress) -> Callable[[str, int, int], None]:
     return tell
 
 
-def show(answer: Answer, console: Console) -> None:
+def screen() -> Console | None:
+    """The terminal that standard output goes to; None for a file or a pipe, which need not wait for rich to load."""
+    if not sys.stdout.isatty() and not {"FORCE_COLOR", "TTY_COMPATIBLE"} & os.environ.keys():
+        return None
+    found = console()
+    return found if found.is_terminal else None
+
+
+def show(answer: Answer) -> None:
     """Print an answer for people; quotes are not broken where the output goes into a file or a pipe."""
-    console.width = min(console.width, _TEXT_WIDTH)
+    terminal = screen()
+    if terminal:
+        terminal.width = min(terminal.width, _TEXT_WIDTH)
 
     def say(*parts: str | tuple[str, str], indent: int = 0) -> None:
-        text = Text.assemble(
-            *((printable(part[0]), part[1]) if isinstance(part, tuple) else printable(part) for part in parts)
-        )
-        if console.is_terminal:
-            console.print(Padding(text, (0, 0, 0, indent), expand=False))
-        else:
-            # Not through rich, which would turn the tabs of a quote into spaces.
-            print(" " * indent + text.plain, file=console.file)
+        text = [(part, "") if isinstance(part, str) else part for part in parts]
+        if terminal:
+            _print(terminal, [(printable(words), style) for words, style in text], indent)
+        else:  # rich would turn the tabs of a quote into spaces
+            print(" " * indent + "".join(printable(words) for words, _ in text))
 
     def number(quote: Citation) -> tuple[str, str]:
         return f"[{quote.number}]", "bold cyan"
@@ -91,11 +98,8 @@ def show(answer: Answer, console: Console) -> None:
 
     if answer.kind == "referral":
         title = TITLES[answer.triage.tier]
-        if console.is_terminal:
-            style = COLOURS[answer.triage.tier]
-            console.print(
-                Panel(Text(printable(answer.text)), title=Text(title, style=style), border_style=style, padding=(1, 2))
-            )
+        if terminal:
+            _print_framed(terminal, title, answer.text, COLOURS[answer.triage.tier])
         else:
             say(f"{title}\n\n{answer.text}")
     elif answer.kind == "answer":
@@ -124,6 +128,23 @@ def show(answer: Answer, console: Console) -> None:
         say(("You could ask", "bold"))
         for suggestion in answer.suggestions:
             say("- ", suggestion, indent=2)
+
+
+def _print(terminal: Console, parts: list[tuple[str, str]], indent: int) -> None:
+    """Print words, each in its style, every line of them indented."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    terminal.print(Padding(Text.assemble(*parts), (0, 0, 0, indent), expand=False))
+
+
+def _print_framed(terminal: Console, title: str, text: str, style: str) -> None:
+    """Print a text in a frame of its own colour."""
+    from rich.panel import Panel
+    from rich.text import Text
+
+    frame = Panel(Text(printable(text)), title=Text(title, style=style), border_style=style, padding=(1, 2))
+    terminal.print(frame)
 
 
 def show_examination(found: Examination, console: Console) -> None:

@@ -10,6 +10,7 @@ import pytest
 from wellcited.datatypes import Message
 from wellcited.safety import Guardrail
 from wellcited.safety.guardrail import UNREADABLE
+from wellcited.safety.lines import conditions
 from wellcited.safety.rules import TIERS, data_files, load_rules
 
 GUARDRAIL = Guardrail.open()
@@ -143,7 +144,8 @@ def test_a_script_that_no_rule_reads_gets_the_emergency_line(foreign: str) -> No
 
 def test_no_pattern_of_any_rule_can_be_made_slow() -> None:
     book = load_rules(data_files())
-    patterns = [condition.pattern for rule in book.rules for line in rule.when for condition in line]
+    lines = [conditions(line, book.places) for rule in book.rules for line in rule.when]
+    patterns = [condition.pattern for line in lines for condition in line]
     words = sorted({word for pattern in patterns for element in pattern.elements for word in element.exact})
     for start in range(0, len(words), 250):
         text = " ".join(words[start : start + 250] * 6)

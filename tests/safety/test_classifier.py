@@ -47,8 +47,8 @@ def unsure() -> Head:
 
 
 def guarded(head: Head, classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> Guardrail:
-    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, digest: head)
-    return Guardrail.open().with_head(blank, "any", classifier)
+    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, digest, kept: head)
+    return Guardrail.open().with_head(blank, "any", classifier=classifier)
 
 
 def test_it_reads_the_latest_messages_and_of_long_ones_the_end() -> None:

@@ -80,7 +80,7 @@ def test_the_head_does_not_lower_an_own_rule(tmp_path: Path, monkeypatch: pytest
         return np.zeros((len(texts), 384), dtype=np.float32)
 
     calm = Head(blank, np.zeros((784, 4), np.float32), np.array([20, 0, 0, 0], np.float32), "test", {}, {})
-    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, key: calm)
+    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, key, kept: calm)
     guardrail = opened(RULE, tmp_path).with_head(blank, "any")
     assert guardrail.triage("My thumb clicks with each lid").tier == "professional"
 

@@ -41,7 +41,7 @@ def sure_of(tier: str) -> Head:
 
 
 def guarded_by(opinion: Head, monkeypatch: pytest.MonkeyPatch) -> Guardrail:
-    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, digest: opinion)
+    monkeypatch.setattr("wellcited.safety.guardrail.open_head", lambda encode, key, kept: opinion)
     return Guardrail.open().with_head(blank, "any")
 
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import Built
 from typer.testing import CliRunner, Result
 
-from wellcited.cli import app
+from wellcited.cli.commands import app
 from wellcited.safety import Examination
 
 NUMB = "My leg is numb since this morning and I cannot feel when I pee."

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wellcited.safety.patterns import Match, Pattern, Reading
+from wellcited.safety.patterns import Match, Phrases, Reading
 
-Modifiers = Mapping[str, tuple[Pattern, ...]]
+Modifiers = Mapping[str, Phrases]
 
 # Words after which a denial no longer reaches: a new subject or a contrast.
 _ENDS_DENIAL = frozenset(
@@ -51,12 +51,12 @@ class Context:
 
 def hidden_words(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
     """The words of idioms ("killing me", "smoke alarm"), which no rule shall see."""
-    return frozenset(i for first, last in _all(reading, modifiers["idiom"]) for i in range(first, last))
+    return frozenset(i for first, last in reading.places(modifiers["idiom"]) for i in range(first, last))
 
 
 def context_of(reading: Reading, modifiers: Modifiers) -> Context:
-    live = _sentences(reading, _all(reading, modifiers["live"]))
-    timed = _sentences(reading, _all(reading, modifiers["timed"]))
+    live = _sentences(reading, reading.places(modifiers["live"]))
+    timed = _sentences(reading, reading.places(modifiers["timed"]))
     covered = {
         "negated": _denied(reading, modifiers),
         "past": _past(reading, modifiers),
@@ -68,18 +68,18 @@ def context_of(reading: Reading, modifiers: Modifiers) -> Context:
     closings = [
         (strength, last)
         for strength in ("retracted", "hospital", "cleared")
-        for first, last in _all(reading, modifiers[strength])
+        for first, last in reading.places(modifiers[strength])
         if first not in covered["negated"] and first not in covered["hypothetical"]
     ]
-    reopened = max((first for first, _ in _all(reading, modifiers["reopened"])), default=-1)
+    reopened = max((first for first, _ in reading.places(modifiers["reopened"])), default=-1)
     return Context(covered, tuple(sorted(closings, key=lambda c: c[1])), reopened)
 
 
 def _denied(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
     words = reading.words.words
-    not_denials = {i for first, last in _all(reading, modifiers["not_a_denial"]) for i in range(first, last)}
+    not_denials = {i for first, last in reading.places(modifiers["not_a_denial"]) for i in range(first, last)}
     covered: set[int] = set()
-    for first, last in _all(reading, modifiers["denial"]):
+    for first, last in reading.places(modifiers["denial"]):
         if first in not_denials:
             continue
         for index in range(last, min(len(words), last + _DENIAL_REACH)):
@@ -90,7 +90,7 @@ def _denied(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
             if words[index].clause != words[index - 1].clause and not _continues_list(reading, index):
                 break
             covered.add(index)
-    for first, _ in _all(reading, modifiers["denied_before"]):
+    for first, _ in reading.places(modifiers["denied_before"]):
         sentence = words[first].sentence
         if sentence in reading.words.questions:  # "is a pulse under it normal?" denies nothing
             continue
@@ -114,9 +114,9 @@ def _continues_list(reading: Reading, index: int) -> bool:
 
 def _past(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
     """Sentences with "years ago"; only the clause, where the sentence also says "now" or "still"."""
-    ongoing = _sentences(reading, _all(reading, modifiers["ongoing"]))
+    ongoing = _sentences(reading, reading.places(modifiers["ongoing"]))
     covered: set[int] = set()
-    for first, last in _all(reading, modifiers["past"]):
+    for first, last in reading.places(modifiers["past"]):
         sentence = reading.words.words[first].sentence
         covered.update(_span_of(reading, first, last, "clause" if sentence in ongoing else "sentence"))
     return frozenset(covered)
@@ -127,7 +127,7 @@ def _hypothetical(reading: Reading, modifiers: Modifiers, live: set[int], timed:
     words = reading.words.words
     covered: set[int] = set()
     for kind, real in (("hypothetical", live | timed), ("supposed", timed)):
-        for first, last in _all(reading, modifiers[kind]):
+        for first, last in reading.places(modifiers[kind]):
             if words[first].sentence in real:
                 continue
             begin = _span_of(reading, first, last, "clause").start
@@ -136,11 +136,11 @@ def _hypothetical(reading: Reading, modifiers: Modifiers, live: set[int], timed:
 
 
 def _fiction(reading: Reading, modifiers: Modifiers, real: set[int]) -> frozenset[int]:
-    cues = _all(reading, modifiers["fiction"])
+    cues = reading.places(modifiers["fiction"])
     if not cues:
         return frozenset()
     told = _sentences(reading, cues)
-    if _all(reading, modifiers["not_fiction"]):  # "say it is for a novel; it is not" invents nothing else
+    if reading.places(modifiers["not_fiction"]):  # "say it is for a novel; it is not" invents nothing else
         real = {word.sentence for word in reading.words.words}
     return frozenset(
         i for i, word in enumerate(reading.words.words) if word.sentence in told or word.sentence not in real
@@ -150,20 +150,15 @@ def _fiction(reading: Reading, modifiers: Modifiers, real: set[int]) -> frozense
 def _handled(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
     """Sentences about somebody who is looked after, or who is not the one to be treated."""
     covered = set(_around(reading, modifiers["handled"]))
-    if _all(reading, modifiers["for_myself"]):
+    if reading.places(modifiers["for_myself"]):
         covered |= _around(reading, modifiers["other_person"])
     return frozenset(covered)
 
 
-def _around(reading: Reading, patterns: Iterable[Pattern]) -> frozenset[int]:
-    """The sentences in which one of the patterns stands."""
-    told = _sentences(reading, _all(reading, patterns))
+def _around(reading: Reading, phrases: Phrases) -> frozenset[int]:
+    """The sentences in which one of the phrases stands."""
+    told = _sentences(reading, reading.places(phrases))
     return frozenset(i for i, word in enumerate(reading.words.words) if word.sentence in told)
-
-
-def _all(reading: Reading, patterns: Iterable[Pattern]) -> list[Match]:
-    present = reading.present
-    return sorted({match for pattern in patterns if pattern.needs <= present for match in pattern.find(reading)})
 
 
 def _sentences(reading: Reading, matches: Iterable[Match]) -> set[int]:

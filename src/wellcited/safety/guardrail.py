@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 
 from wellcited.datatypes import Message, Triage
-from wellcited.errors import SafetyDataError
 from wellcited.safety.classifier import Classifier
-from wellcited.safety.extension import check, merged, own_table, read_extension
-from wellcited.safety.head import Encode, Head, open_head
+from wellcited.safety.edition import Edition, edition_files, keep_edition, open_edition
+from wellcited.safety.head import HEAD_FILE, Encode, Head, head_file, keep_head, open_head
 from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
 from wellcited.safety.messages import Messages, load_messages
 from wellcited.safety.opinion import SecondOpinion, holds
-from wellcited.safety.rules import OWN_FILE, RuleBook, data_files, load_rules, read_table
+from wellcited.safety.rules import digest_of
 
 log = logging.getLogger(__name__)
 
@@ -29,54 +27,55 @@ class Guardrail:
     """Deterministic rules, offline; the same message always gets the same answer."""
 
     def __init__(
-        self,
-        book: RuleBook,
-        messages: Messages,
-        common: Mapping[str, frozenset[str]],
-        head: Head | None = None,
-        classifier: Classifier | None = None,
+        self, edition: Edition, messages: Messages, head: Head | None = None, classifier: Classifier | None = None
     ) -> None:
-        self._book = book
+        self._edition = edition
         self._messages = messages
-        self._common = common
-        self._matcher = Matcher(book, common)
+        self._matcher = Matcher(edition.book, edition.common)
         self._second = SecondOpinion(self._matcher, head, classifier) if head else None
 
     @classmethod
     def open(
-        cls, emergency_numbers: Sequence[str] = ("112", "911", "999"), safety_file: Path | None = None
+        cls,
+        emergency_numbers: Sequence[str] = ("112", "911", "999"),
+        safety_file: Path | None = None,
+        kept: Path | None = None,
     ) -> Guardrail:
         """Load the rules that ship with wellcited, and a publisher's own.
 
-        Raises: SafetyDataError where a data file is damaged, a sentence of an own rule fails, or no emergency number is
-        given.
+        They are read from the folder `kept` where it goes with them. Raises: SafetyDataError where a data file is
+        damaged, a sentence of an own rule fails, or no emergency number is given; IndexDamaged where `kept` is damaged.
         """
-        book, texts, common = _shipped()
-        if safety_file is None:
-            return cls(book, load_messages(texts, emergency_numbers), common)
-        content = read_extension(safety_file)
-        own = own_table(content, safety_file)
-        book = load_rules({**data_files(), OWN_FILE: content}, str(safety_file))
-        try:
-            messages = load_messages(merged(texts, own.get("messages", {})), emergency_numbers)
-        except SafetyDataError as error:
-            raise SafetyDataError(str(error).replace("messages.toml", f"{safety_file}: messages", 1)) from error
-        check(book, Matcher(book, common), own.get("normal", []), safety_file)
-        return cls(book, messages, common)
+        edition = open_edition(safety_file, kept)
+        return cls(edition, load_messages(edition.messages, emergency_numbers))
 
-    def with_head(self, encode: Encode, encoder_key: str, classifier: Classifier | None = None) -> Guardrail:
+    @staticmethod
+    def digest(safety_file: Path | None = None) -> str:
+        """Return what tells the data of this guardrail from any other's. Raises SafetyDataError."""
+        return digest_of({**edition_files(safety_file), HEAD_FILE: head_file()})
+
+    @staticmethod
+    def keep(folder: Path, safety_file: Path | None = None) -> None:
+        """Write what `open` and `with_head` read from `kept` into `folder`. Raises SafetyDataError as they do."""
+        folder.mkdir()
+        keep_edition(folder, safety_file)
+        keep_head(folder)
+
+    def with_head(
+        self, encode: Encode, encoder_key: str, kept: Path | None = None, classifier: Classifier | None = None
+    ) -> Guardrail:
         """Return this guardrail with head and classifier listening; unchanged where the head knows another encoder.
 
         `encode` turns texts into unit vectors, `encoder_key` names the encoder.
         """
-        head = open_head(encode, encoder_key)
-        return Guardrail(self._book, self._messages, self._common, head, classifier) if head else self
+        head = open_head(encode, encoder_key, kept)
+        return Guardrail(self._edition, self._messages, head, classifier) if head else self
 
     @property
     def rules_version(self) -> str:
         """Digest of the data files: changes with any rule, modifier or message, with the head and the classifier."""
         learned = [self._second.head, self._second.classifier] if self._second else []
-        return ".".join([self._book.version, *(one.version for one in learned if one)])
+        return ".".join([self._edition.book.version, *(one.version for one in learned if one)])
 
     def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:
         """The tier, the ids of the rules behind it, and the reader's message; never raises.
@@ -140,17 +139,6 @@ class Guardrail:
                 "wrong, call 112, 911 or 999, or your local emergency number, now. Otherwise ask a doctor today, and "
                 "do not press or stretch until then. I cannot examine or diagnose you."
             )
-
-
-@cache
-def _shipped() -> tuple[RuleBook, Mapping[str, object], Mapping[str, frozenset[str]]]:
-    files = data_files()
-    common = read_table("languages.toml", files)
-    return (
-        load_rules(files),
-        read_table("messages.toml", files),
-        {language: frozenset(words.split()) for language, words in common["common"].items()},
-    )
 
 
 def _quotes(lead: Finding, top: Sequence[Finding]) -> list[str]:

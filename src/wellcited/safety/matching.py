@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,9 @@ from wellcited.datatypes import Tier, Value
 from wellcited.safety.context import Context, context_of, hidden_words
 from wellcited.safety.head import Probabilities
 from wellcited.safety.language import Language, language_of, plainly_english, unreadable
+from wellcited.safety.lines import Condition, Line, conditions
 from wellcited.safety.patterns import Match, Pattern, Reading
-from wellcited.safety.rules import TIERS, Condition, Rule, RuleBook
+from wellcited.safety.rules import TIERS, Rule, RuleBook
 from wellcited.safety.text import read
 
 UNREADABLE = "language.unreadable"
@@ -95,8 +95,9 @@ class Matcher:
         self._common = common
         self._lasting = frozenset(rule.id for rule in book.rules if rule.lasting)
         self._own = frozenset(rule.id for rule in book.rules if rule.own)
-        self._ranked = sorted(book.rules, key=lambda rule: -TIERS.index(rule.tier))
-        self._by_need = _by_need(self._ranked)
+        gravest_first = sorted(range(len(book.rules)), key=lambda number: -TIERS.index(book.rules[number].tier))
+        self._rank = {number: rank for rank, number in enumerate(gravest_first)}
+        self._lines: dict[str, Line] = {}
 
     @property
     def lasting(self) -> frozenset[str]:
@@ -137,9 +138,8 @@ class Matcher:
         turns = [self._read(number, text) for number, text in enumerate(texts)]
         present: frozenset[str] = frozenset().union(*(turn.reading.present for turn in turns))
         findings: list[Finding] = []
-        for rank, numbers in self._possible(present):
-            rule = self._ranked[rank]
-            finding = self._apply(rule, [rule.when[number] for number in numbers], turns)
+        for rule, lines in self._possible(present):
+            finding = self._apply(rule, lines, turns)
             if finding is not None:
                 findings.append(finding)
         language = self._language(turns)
@@ -162,14 +162,24 @@ class Matcher:
             findings=tuple(findings),
         )
 
-    def _possible(self, present: frozenset[str]) -> list[tuple[int, list[int]]]:
-        """The rules, by rank, of which a line has all the words that it needs, and the numbers of these lines."""
+    def _possible(self, present: frozenset[str]) -> list[tuple[Rule, list[Line]]]:
+        """The rules, the gravest first, of which a line has all the words that it needs, and these lines."""
         possible: dict[int, list[int]] = {}
-        for need in ("", *(present & self._by_need.keys())):
-            for rank, number, needed in self._by_need.get(need, ()):
-                if needed <= present:
-                    possible.setdefault(rank, []).append(number)
-        return [(rank, sorted(numbers)) for rank, numbers in sorted(possible.items())]
+        for need in ("", *(present & self._book.lines.keys())):
+            for number, line, needed in self._book.lines.get(need, ()):
+                if present.issuperset(needed):
+                    possible.setdefault(number, []).append(line)
+        rules = [
+            (self._book.rules[number], possible[number]) for number in sorted(possible, key=self._rank.__getitem__)
+        ]
+        return [(rule, [self._line(rule.when[line]) for line in sorted(lines)]) for rule, lines in rules]
+
+    def _line(self, text: str) -> Line:
+        """A line of a rule, parsed when words first touch it."""
+        known = self._lines.get(text)
+        if known is None:
+            known = self._lines[text] = conditions(text, self._book.places)
+        return known
 
     def _read(self, number: int, text: str) -> _Turn:
         if len(text) > LONGEST:
@@ -182,7 +192,7 @@ class Matcher:
         english = plainly_english(words, self._common)
         return _Turn(number, reading, context_of(reading, self._book.modifiers), {}, english)
 
-    def _apply(self, rule: Rule, lines: Sequence[Sequence[Condition]], turns: Sequence[_Turn]) -> Finding | None:
+    def _apply(self, rule: Rule, lines: Sequence[Line], turns: Sequence[_Turn]) -> Finding | None:
         """The latest live match of a rule by one of its `lines`; else one that was switched off; else None."""
         spent: Finding | None = None
         if rule.id.endswith(OTHER_LANGUAGES) and all(turn.english for turn in turns):
@@ -225,22 +235,6 @@ class Matcher:
             if len(turn.reading.words) >= 3 or len(turns) == 1:
                 return language_of(turn.reading.words, self._common)
         return "en"
-
-
-def _needs(line: Sequence[Condition]) -> frozenset[str]:
-    """The words without which a line of a rule cannot match: most lines are told apart by them in no time."""
-    none: frozenset[str] = frozenset()
-    return none.union(*(condition.pattern.needs for condition in line if not condition.absent))
-
-
-def _by_need(rules: Sequence[Rule]) -> dict[str, list[tuple[int, int, frozenset[str]]]]:
-    """Rank and number of each line of `rules` by the one of its needs that fewest lines share, "" where it has none."""
-    lines = [(rank, number, _needs(line)) for rank, rule in enumerate(rules) for number, line in enumerate(rule.when)]
-    shared = Counter(need for _, _, needs in lines for need in needs)
-    found: dict[str, list[tuple[int, int, frozenset[str]]]] = {}
-    for line in lines:
-        found.setdefault(min(line[2], key=lambda need: (shared[need], need), default=""), []).append(line)
-    return found
 
 
 def _closed_by(turn: _Turn, match: Match, rule: Rule, turns: Sequence[_Turn]) -> str | None:

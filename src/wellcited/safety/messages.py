@@ -46,12 +46,17 @@ class Messages:
 
 
 def load_messages(table: Mapping[str, Any], numbers: Sequence[str]) -> Messages:
-    """Check and wrap messages.toml.
-
-    Raises: SafetyDataError for a language or tier without a message, an unknown {slot}, or no emergency number.
-    """
+    """Wrap a table that was checked.  Raises: SafetyDataError where there is no emergency number."""
     if not numbers or not all(number.strip() for number in numbers):
         raise SafetyDataError("emergency_numbers is empty; give at least one number, for example 112")
+    return Messages(table, tuple(numbers))
+
+
+def check_messages(table: Mapping[str, Any]) -> None:
+    """Check messages.toml.
+
+    Raises: SafetyDataError for a language or tier without a message, or an unknown {slot}.
+    """
     for language in LANGUAGES:
         for kind in ("full", "repeat"):
             for tier in TIERS[1:]:
@@ -63,7 +68,6 @@ def load_messages(table: Mapping[str, Any], numbers: Sequence[str]) -> Messages:
         for text in _texts(table[language]):
             if unknown := set(_SLOT.findall(text)) - _SLOTS - {"listed", "quotes"}:
                 raise SafetyDataError(f"messages.toml: [{language}] uses the unknown slot {{{unknown.pop()}}}")
-    return Messages(table, tuple(numbers))
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

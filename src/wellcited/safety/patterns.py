@@ -15,8 +15,10 @@ Cost grows with the number of words, never with how they combine: each step keep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Container, Iterable, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from wellcited.errors import SafetyDataError
@@ -55,14 +57,22 @@ class Element(NamedTuple):
     """Words alone: absent from a message that has none of them, without looking further."""
 
 
+Phrases = Mapping[str, Sequence[str]]
+"""Patterns by the element that must stand somewhere, "" where that is none of words alone."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """All phrases by name, and which elements of all patterns each word can stand in."""
+    """The elements that each word can stand in, by their numbers in `elements`, and the phrases of each vocabulary.
 
-    exact: Mapping[str, list[str]]
-    starts: Mapping[str, list[str]]
-    by_anchor: Mapping[str, Mapping[str, list[Pattern]]]
-    """The phrases of each name by the element that must stand somewhere, "" where that is none of words alone."""
+    All of it is plain data, which a bundle keeps (edition.py): a pattern that no word of a message touches is never
+    parsed.
+    """
+
+    elements: Sequence[str]
+    exact: Mapping[str, Sequence[int]]
+    starts: Mapping[str, Sequence[int]]
+    phrases: Mapping[str, Phrases]
     _known: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
 
     def elements_of(self, form: str) -> frozenset[str]:
@@ -70,28 +80,33 @@ class Vocabulary:
         known = self._known.get(form)
         if known is None:
             begins = (self.starts.get(form[:length], ()) for length in range(2, len(form) + 1))
-            known = frozenset(self.exact.get(form, ())).union(*begins)
+            numbers = chain(self.exact.get(form, ()), *begins)
+            known = frozenset(self.elements[number] for number in numbers)
             if len(self._known) < MOST_KNOWN:
                 self._known[form] = known
         return known
 
 
-def index(phrases: Mapping[str, tuple[Pattern, ...]], others: Iterable[Pattern]) -> Vocabulary:
+def index(phrases: Mapping[str, Iterable[Pattern]], others: Iterable[Pattern]) -> Vocabulary:
     """Turn all patterns round: from a word to the elements it can stand in, so that reading costs what is there."""
-    exact: dict[str, list[str]] = {}
-    starts: dict[str, list[str]] = {}
-    patterns = (*(pattern for some in phrases.values() for pattern in some), *others)
+    exact: dict[str, list[int]] = {}
+    starts: dict[str, list[int]] = {}
+    patterns = (*chain(*phrases.values()), *others)
     elements = {element.source: element for pattern in patterns for element in pattern.elements}
-    for source, element in elements.items():
-        for word in element.exact:
-            exact.setdefault(word, []).append(source)
+    for number, element in enumerate(elements.values()):
+        for word in sorted(element.exact):
+            exact.setdefault(word, []).append(number)
         for start in element.starts:
-            starts.setdefault(start, []).append(source)
-    by_anchor: dict[str, dict[str, list[Pattern]]] = {name: {} for name in phrases}
-    for name, some in phrases.items():
-        for pattern in some:
-            by_anchor[name].setdefault(pattern.anchor.source if pattern.anchor.plain else "", []).append(pattern)
-    return Vocabulary(exact, starts, by_anchor)
+            starts.setdefault(start, []).append(number)
+    return Vocabulary(list(elements), exact, starts, {name: by_anchor(some) for name, some in phrases.items()})
+
+
+def by_anchor(patterns: Iterable[Pattern]) -> Phrases:
+    """Return patterns by the element that must stand somewhere."""
+    found: dict[str, list[str]] = {}
+    for pattern in patterns:
+        found.setdefault(pattern.anchor.source if pattern.anchor.plain else "", []).append(pattern.source)
+    return found
 
 
 @dataclass(slots=True)
@@ -134,13 +149,16 @@ class Reading:
         known = self._phrases.get(name)
         if known is None:
             self._phrases[name] = ()
-            found: set[Match] = set()
-            by_anchor = self.vocabulary.by_anchor[name]
-            for source in ("", *(self.present & by_anchor.keys())):
-                for pattern in by_anchor.get(source, ()):
-                    found.update(pattern.find(self))
-            known = self._phrases[name] = tuple(sorted(found))
+            known = self._phrases[name] = tuple(self.places(self.vocabulary.phrases[name]))
         return known
+
+    def places(self, phrases: Phrases) -> list[Match]:
+        """Where any of `phrases` stands, in order."""
+        found: set[Match] = set()
+        for anchor in ("", *(self.present & phrases.keys())):
+            for source in phrases.get(anchor, ()):
+                found.update(sound(source).find(self))
+        return sorted(found)
 
     def element(self, element: Element) -> dict[int, tuple[int, ...]]:
         """Where an element stands: first word -> ends."""
@@ -211,8 +229,14 @@ class Pattern(NamedTuple):
         return [(begin, end) for end, begin in ends.items()]
 
 
-def parse(source: str, known: Iterable[str], where: str) -> Pattern:
-    """Read one pattern.
+@lru_cache(maxsize=MOST_KNOWN)
+def sound(source: str) -> Pattern:
+    """Return a pattern that was parsed before, when the rules were checked; remembered."""
+    return parse(source, None, "")
+
+
+def parse(source: str, known: Container[str] | None, where: str) -> Pattern:
+    """Read one pattern; `known` are the vocabularies there are, None where that was checked before.
 
     Raises: SafetyDataError naming `where`, for a word that is not lower-case ASCII or an unknown vocabulary.
     """
@@ -234,7 +258,7 @@ def parse(source: str, known: Iterable[str], where: str) -> Pattern:
     return Pattern(source, tuple(elements), anchor, needs)
 
 
-def _element(piece: str, gap: int, opens: bool, known: Iterable[str], where: str) -> Element:
+def _element(piece: str, gap: int, opens: bool, known: Container[str] | None, where: str) -> Element:
     optional = piece.endswith("?")
     exact: set[str] = set()
     starts: list[str] = []
@@ -243,7 +267,7 @@ def _element(piece: str, gap: int, opens: bool, known: Iterable[str], where: str
     sound = _WORDS.fullmatch(piece)
     for part in piece.removesuffix("?").split("|"):
         if part[:1] == "{" and part[-1:] == "}":
-            if part[1:-1] not in known:
+            if known is not None and part[1:-1] not in known:
                 raise SafetyDataError(f"{where}: unknown vocabulary {part} in {piece!r}; add it to vocabulary.toml")
             names.append(part[1:-1])
         elif not sound and (ranged := _RANGE.fullmatch(part)):

@@ -6,13 +6,15 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
+from itertools import chain
 from typing import Any, Literal, cast
 
 from wellcited.datatypes import Tier
 from wellcited.errors import SafetyDataError
-from wellcited.safety.patterns import Pattern, Vocabulary, index, parse
+from wellcited.safety.lines import ByNeed, by_need, conditions
+from wellcited.safety.patterns import Pattern, Phrases, Vocabulary, by_anchor, index, parse
 
 Scope = Literal["sentence", "message", "conversation"]
 TIERS: tuple[Tier, ...] = ("none", "professional", "urgent", "emergency")
@@ -24,16 +26,6 @@ OWN_FILE = "safety.toml"
 """The name under which a publisher's own file takes part; see extension.py."""
 _KEYS = {"id", "tier", "category", "source", "scope", "when", "keep", "lasting", "literal", "examples", "near_misses"}
 _WORD = re.compile(r"[a-z0-9]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One part of a rule: must stand somewhere in the scope, or with `absent` nowhere in it."""
-
-    pattern: Pattern
-    absent: bool
-    place: bool
-    """A place of the body or a person, which "no pain in my hip" does not deny."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,8 @@ class Rule:
     category: str
     source: str
     scope: Scope
-    when: tuple[tuple[Condition, ...], ...]
+    when: tuple[str, ...]
+    """Lines as they are written; `lines.conditions` reads them."""
     off: frozenset[str]
     lasting: bool
     examples: tuple[str, ...]
@@ -63,8 +56,11 @@ class RuleBook:
 
     version: str
     rules: tuple[Rule, ...]
+    lines: ByNeed
     vocabulary: Vocabulary
-    modifiers: Mapping[str, tuple[Pattern, ...]]
+    modifiers: Mapping[str, Phrases]
+    places: frozenset[str]
+    """The vocabularies of places of the body and of persons."""
     spelling: Mapping[str, str]
 
 
@@ -95,16 +91,30 @@ def load_rules(files: Mapping[str, bytes], own_name: str = OWN_FILE) -> RuleBook
         for name, lines in settings["patterns"].items()
     }
     places = frozenset(settings["places"])
-    rules = tuple(_rule(entry, names, places, name) for name in RULE_FILES for entry in tables[name].get("rule", []))
     modifiers["idiom"] += _patterns(own.get("normal", ()), names, f"{own_name} normal")
-    rules += tuple(replace(_rule(entry, names, places, own_name), own=True) for entry in own.get("rule", []))
+    entries = [(name, entry) for name in RULE_FILES for entry in tables[name].get("rule", [])]
+    entries += [(own_name, entry) for entry in own.get("rule", [])]
+    rules = [_rule(entry, file, own=file == own_name) for file, entry in entries]
     _check_unique((rule.id for rule in rules), f"{own_name}: " if own else "")
-    digest = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()
-    others = [
-        *(condition.pattern for rule in rules for line in rule.when for condition in line),
-        *(pattern for some in modifiers.values() for pattern in some),
+    lines = [
+        [conditions(line, places, names, _where(entry, file)) for line in rule.when]
+        for rule, (file, entry) in zip(rules, entries, strict=True)
     ]
-    return RuleBook(digest[:12], rules, index(vocabularies, others), modifiers, settings["spelling"])
+    others = [condition.pattern for some in lines for line in some for condition in line]
+    return RuleBook(
+        digest_of(files)[:12],
+        tuple(rules),
+        by_need(lines),
+        index(vocabularies, [*others, *chain(*modifiers.values())]),
+        {name: by_anchor(patterns) for name, patterns in modifiers.items()},
+        places,
+        settings["spelling"],
+    )
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """The sha256 of data files with their names, in hexadecimal."""
+    return hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()
 
 
 def read_table(name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -117,8 +127,12 @@ def read_table(name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
         raise SafetyDataError(f"safety/data/{name} cannot be read: {error}") from error
 
 
-def _rule(entry: Mapping[str, Any], names: frozenset[str], places: frozenset[str], file: str) -> Rule:
-    where = f"{file}: rule {entry.get('id', '(without id)')!r}"
+def _where(entry: Mapping[str, Any], file: str) -> str:
+    return f"{file}: rule {entry.get('id', '(without id)')!r}"
+
+
+def _rule(entry: Mapping[str, Any], file: str, own: bool = False) -> Rule:
+    where = _where(entry, file)
     if unknown := set(entry) - _KEYS:
         raise SafetyDataError(f"{where}: unknown key {sorted(unknown)[0]!r}; known are {', '.join(sorted(_KEYS))}")
     literals = [" ".join(_WORD.findall(line.lower().replace("'", ""))) for line in entry.get("literal", ())]
@@ -144,27 +158,15 @@ def _rule(entry: Mapping[str, Any], names: frozenset[str], places: frozenset[str
         category=entry["category"],
         source=entry["source"],
         scope=cast(Scope, scope),
-        when=tuple(_conditions(line, names, places, where) for line in entry["when"]),
+        when=tuple(entry["when"]),
         off=frozenset(MODIFIERS)
         - frozenset(keep)
         - (frozenset() if entry["tier"] == "professional" else _FOR_PROFESSIONAL_ONLY),
         lasting=bool(entry.get("lasting", False)),
         examples=tuple(entry["examples"]),
         near_misses=tuple(entry.get("near_misses", ())),
+        own=own,
     )
-
-
-def _conditions(line: str, names: frozenset[str], places: frozenset[str], where: str) -> tuple[Condition, ...]:
-    conditions = []
-    for part in line.split(" & "):
-        pattern = parse(part.strip().removeprefix("!"), names, where)
-        spoken = set(pattern.elements[0].vocabularies)
-        place = len(pattern.elements) == 1 and bool(spoken) and spoken <= places
-        conditions.append(Condition(pattern, part.strip().startswith("!"), place))
-    if all(condition.absent for condition in conditions):
-        raise SafetyDataError(f"{where}: {line!r} only says what must be absent")
-    # Words before vocabularies: most lines are refused by their cheapest condition.
-    return tuple(sorted(conditions, key=lambda condition: (condition.absent, not condition.pattern.anchor.plain)))
 
 
 def _patterns(lines: Iterable[str], names: frozenset[str], where: str) -> tuple[Pattern, ...]:

@@ -13,16 +13,14 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.datatypes import VectorSearch
 from wellcited.errors import IndexDamaged
-
-if TYPE_CHECKING:
-    import faiss
 
 Vectors = NDArray[np.float32]
 Stored = NDArray[np.float16]
@@ -61,8 +59,6 @@ class DenseIndex:
 
         More than that are rounded to 16 bits, so float16 is taken as well. Where GOAL cannot be reached it is exact.
         """
-        import faiss
-
         approximate = _Approximate.tuned(vectors) if is_large(len(vectors)) else None
         if approximate is not None:
             return approximate
@@ -73,8 +69,6 @@ class DenseIndex:
     @classmethod
     def open(cls, path: Path) -> DenseIndex:
         """Open the file that `save` wrote. Raises IndexDamaged."""
-        import faiss
-
         try:
             if (path.parent / STORED).exists():
                 return _Approximate.mapped(path)
@@ -84,8 +78,6 @@ class DenseIndex:
 
     def save(self, path: Path) -> None:
         """Write the index to the file `path`. Raises OSError, as on a full disk."""
-        import faiss
-
         try:
             faiss.write_index(self._index, str(path))
         except RuntimeError as error:
@@ -127,8 +119,6 @@ class _Approximate(DenseIndex):
     @classmethod
     def tuned(cls, vectors: NDArray[Any]) -> _Approximate | None:
         """Index `vectors`, and look through as many lists as GOAL takes; None where all of them do not reach it."""
-        import faiss
-
         stored = np.ascontiguousarray(vectors, dtype=np.float16)
         rows, dimension = stored.shape
         lists = max(1, min(2 ** round(np.log2(2 * np.sqrt(rows))), rows // 8))
@@ -152,8 +142,6 @@ class _Approximate(DenseIndex):
     @classmethod
     def mapped(cls, path: Path) -> _Approximate:
         """Map the file `path`, and open the vectors beside it. Raises ValueError where they do not belong together."""
-        import faiss
-
         index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
         stored = StoredFile(path.parent / STORED)
         if stored.shape != (index.ntotal, index.d):
@@ -197,8 +185,6 @@ class _Approximate(DenseIndex):
         return self._stored[rows].astype(np.float32)
 
     def _thoroughly(self, query: Vectors, k: int) -> Rows:
-        import faiss
-
         everywhere = faiss.SearchParametersIVF(nprobe=self._lists.nlist)  # type: ignore[call-arg]
         found: Rows = self._lists.search(query[None, :], k, params=everywhere)[1][0]
         return found
