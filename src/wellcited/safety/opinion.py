@@ -11,7 +11,7 @@ from wellcited.safety.head import LONGEST, RECENT, Head, Probabilities, signs, t
 from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
 from wellcited.safety.rules import TIERS
 
-COSTS = (1.0, 1.0, 2.5, 5.0)
+COSTS = (1.0, 1.2, 3.0, 6.0)
 """What a needless referral costs, and what it costs to miss a professional, an urgent and an emergency message. Chosen
 on the risk curve that benchmarks/train_guardrail.py prints, from messages that the head had not seen."""
 OVERRULE = {"professional": 0.5, "urgent": 0.7, "emergency": 0.8}
@@ -30,9 +30,9 @@ FIRM = frozenset({"self_harm_overdose", "violence"})
 pregnancy, say."""
 STICKY_TURNS = 3
 """Of so many earlier turns with a sign it is asked again whether they were referred."""
-TAKEN_BACK = 0.95
-"""A sign of an earlier turn no longer holds where the head, which has read that turn too, is this sure that nothing is
-wrong: it was a dog, a film, or years ago. Of the messages looked at, none with a sign that holds came near it."""
+TAKEN_BACK = 0.9
+"""What was referred in an earlier turn no longer holds where the learned two, which have read that turn too, are this
+sure that nothing is wrong: it was a dog, a film, or years ago."""
 SURE = 0.97
 """Where no rule matched and the head is this sure that nothing is wrong, the classifier is not asked."""
 SHARES = (0.6, 0.6)
@@ -86,15 +86,27 @@ class SecondOpinion:
         chances = opinions[-1]
         live = [one for one in seen.findings if one.switched_off_by is None]
         firm = any(holds(self._matcher, one, texts) for one in live)
-        for turn in () if firm else sorted({one.turn for one in live if one.turn < len(texts) - 1})[-STICKY_TURNS:]:
-            if chances[0] >= TAKEN_BACK and has_read(texts, turn):
-                continue
-            told = texts[: turn + 1]
-            firm = firm or self.on(told, self._matcher.examine(told)).tier != "none"
-        tier = max([decide(seen.tier, chances, firm), *self._elsewhere(texts[-1])], key=TIERS.index)
+        with_sign = {one.turn for one in live}
+        told: Tier = "none"
+        for turn in self._in_doubt(texts, with_sign, firm, sure=chances[0] >= TAKEN_BACK):
+            before = texts[: turn + 1]
+            tier = self.on(before, self._matcher.examine(before)).tier
+            if turn in with_sign:
+                firm = firm or tier != "none"
+            else:
+                told = max(told, tier, key=TIERS.index)
+        tier = max([decide(seen.tier, chances, firm), told, *self._elsewhere(texts[-1])], key=TIERS.index)
         return seen.model_copy(
             update={"tier": tier, "head": opinions[0], "classifier": opinions[1] if len(opinions) > 1 else None}
         )
+
+    def _in_doubt(self, texts: Sequence[str], with_sign: set[int], firm: bool, sure: bool) -> list[int]:
+        """Return the earlier turns of which it is asked again whether they were referred: those with a sign, and the
+        latest others, in which the head may have seen what no rule has; none that were plainly taken back."""
+        last = len(texts) - 1
+        told = [] if firm else sorted(turn for turn in with_sign if turn < last)[-STICKY_TURNS:]
+        others = [] if sure else [turn for turn in range(max(0, last - RECENT + 1), last) if turn not in with_sign]
+        return [turn for turn in told if not (sure and has_read(texts, turn))] + others
 
     def _opinions(self, texts: Sequence[str], seen: Examination) -> list[Probabilities]:
         """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
