@@ -125,6 +125,13 @@ def test_long_earlier_questions_are_read_only_in_part() -> None:
         ("What is the psoas and how do I stretch it?", ["What is the psoas", "how do I stretch it?"]),
         ("Do I press or do I stretch?", ["Do I press", "do I stretch?"]),
         ("Salt and pepper", ["Salt and pepper"]),
+        ("How long do I press? I am 43.", ["How long do I press? I am 43."]),
+        ("How long do I press? Thank you very much!", ["How long do I press? Thank you very much!"]),
+        (
+            "How long do I press? I am 43. Where does it hurt?",
+            ["How long do I press", "I am 43. Where does it hurt?"],
+        ),
+        ("What is the psoas? Explain how I stretch it.", ["What is the psoas", "Explain how I stretch it."]),
         ("What is it and how?", ["What is it and how?"]),
         ("", [""]),
     ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -50,10 +50,18 @@ _CONTINUES = re.compile(
 
 _ASKING = r"(?:what|how|why|where|when|which|who)(?:['’]?s|['’]re)?"
 _BEFORE_ASKING = r"(?:in|at|on|for|to|from|by|with|about|of|since|until|after|before|during)"
+_OPENS_QUESTION = (
+    rf"(?:also |then |if so,? )?(?:(?:{_BEFORE_ASKING} )?{_ASKING}"
+    r"|is|are|does|do|did|can|could|should|shall|will|would|must|may|has|have)\b"
+)
 _PART = re.compile(
-    rf"\?+\s+(?=\S)|[,;]?\s+(?:and|&|or|then|plus)\s+(?=(?:also |then |if so,? )?(?:(?:{_BEFORE_ASKING} )?{_ASKING}"
-    r"|is|are|does|do|did|can|could|should|shall|will|would|must|may|has|have)\b)"
+    rf"\?+\s+(?=\S)|[,;]?\s+(?:and|&|or|then|plus)\s+(?={_OPENS_QUESTION})"
     rf"|[,;]\s+(?=(?:{_BEFORE_ASKING} )?{_ASKING}\b)",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    rf"(?:(?:and|&|or|then|plus|also|but|so)\s+)?(?:{_OPENS_QUESTION}"
+    r"|(?:please )?(?:tell|explain|describe|show|list)\b)",
     re.IGNORECASE,
 )
 MAX_PARTS = 3
@@ -147,14 +155,27 @@ def _weights() -> tuple[float, ...]:
 
 
 def parts(question: str) -> list[str]:
-    """Return the questions that `question` asks at once, in order; one that cannot be cut is returned whole."""
-    pieces = [piece.strip(" ,;") for piece in _PART.split(question)]
+    """Return the questions that `question` asks at once, in order; one that cannot be cut is returned whole.
+
+    What asks nothing stays with what stands before it.
+    """
     found: list[str] = []
-    for piece in pieces:
-        if found and (not content_words(piece) or not content_words(found[-1])):
+    for piece, asks in _pieces(question):
+        if found and not (asks and content_words(piece) and content_words(found[-1])):
             found[-1] = f"{found[-1]} {piece}"
         else:
             found.append(piece)
-    if len(found) > MAX_PARTS or any(not content_words(piece) for piece in found):
+    if not 1 < len(found) <= MAX_PARTS or any(not content_words(piece) for piece in found):
         return [question]
     return found
+
+
+def _pieces(question: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of `question`, and whether each asks something: "I am 43." and "Thank you!" do not."""
+    start = 0
+    for cut in _PART.finditer(question):
+        piece = question[start : cut.start()].strip(" ,;")
+        yield piece, "?" in cut[0] or bool(_ASKS.match(piece))
+        start = cut.end()
+    piece = question[start:].strip(" ,;")
+    yield piece, piece.endswith("?") or bool(_ASKS.match(piece))
