@@ -148,7 +148,7 @@ def _print_framed(terminal: Console, title: str, text: str, style: str) -> None:
 
 
 def show_examination(found: Examination, console: Console) -> None:
-    """Print what the guardrail made of a message: tier, each rule with its words, the head's opinion."""
+    """Print what the guardrail made of a message: tier, each rule with its words, opinions of head and classifier."""
 
     def say(text: str) -> None:
         print(printable(text), file=console.file)
@@ -163,10 +163,15 @@ def show_examination(found: Examination, console: Console) -> None:
         say(f"  {one.rule} ({one.tier}{off}) in {place}: {one.evidence!r}")
     if found.head is None:
         say("head      silent: there is no index with the encoder it was learned with")
-    else:
-        from wellcited.safety.rules import TIERS
+        return
+    from wellcited.safety.rules import TIERS
 
-        say("head      " + ", ".join(f"{tier} {share:.2f}" for tier, share in zip(TIERS, found.head, strict=True)))
+    for name, chances in (("head", found.head), ("classifier", found.classifier)):
+        if chances is None:
+            say(f"{name}  not asked: no rule matched, and the head is sure")
+        else:
+            told = ", ".join(f"{tier} {share:.2f}" for tier, share in zip(TIERS, chances, strict=True))
+            say(f"{name:<8}  {told}")
 
 
 def printable(text: str) -> str:

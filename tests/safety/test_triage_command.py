@@ -35,6 +35,7 @@ def test_without_an_index_the_rules_tell_the_tier_and_the_words_they_rest_on() -
 def test_with_an_index_the_head_tells_its_opinion(tiny: Built) -> None:
     shown = triage(NUMB, "--index", str(tiny.index)).stdout
     assert "head      none 0." in shown
+    assert "classifier  none " in shown
     assert "emergency" in shown
 
 
