@@ -33,6 +33,8 @@ STICKY_TURNS = 3
 TAKEN_BACK = 0.9
 """What was referred in an earlier turn no longer holds where the learned two, which have read that turn too, are this
 sure that nothing is wrong: it was a dog, a film, or years ago."""
+LET_GO = 0.8
+"""So sure they must be where no rule saw a sign in that turn, but they did."""
 SURE = 0.97
 """Where no rule matched and the head is this sure that nothing is wrong, the classifier is not asked."""
 SHARES = (0.6, 0.6)
@@ -88,7 +90,7 @@ class SecondOpinion:
         firm = any(holds(self._matcher, one, texts) for one in live)
         with_sign = {one.turn for one in live}
         told: Tier = "none"
-        for turn in self._in_doubt(texts, with_sign, firm, sure=chances[0] >= TAKEN_BACK):
+        for turn in self._in_doubt(texts, with_sign, firm, chances[0]):
             before = texts[: turn + 1]
             tier = self.on(before, self._matcher.examine(before)).tier
             if turn in with_sign:
@@ -100,13 +102,13 @@ class SecondOpinion:
             update={"tier": tier, "head": opinions[0], "classifier": opinions[1] if len(opinions) > 1 else None}
         )
 
-    def _in_doubt(self, texts: Sequence[str], with_sign: set[int], firm: bool, sure: bool) -> list[int]:
+    def _in_doubt(self, texts: Sequence[str], with_sign: set[int], firm: bool, none: float) -> list[int]:
         """Return the earlier turns of which it is asked again whether they were referred: those with a sign, and the
         latest others, in which the head may have seen what no rule has; none that were plainly taken back."""
         last = len(texts) - 1
         told = [] if firm else sorted(turn for turn in with_sign if turn < last)[-STICKY_TURNS:]
-        others = [] if sure else [turn for turn in range(max(0, last - RECENT + 1), last) if turn not in with_sign]
-        return [turn for turn in told if not (sure and has_read(texts, turn))] + others
+        others = [turn for turn in range(max(0, last - RECENT + 1), last) if turn not in with_sign and none < LET_GO]
+        return [turn for turn in told if none < TAKEN_BACK or not has_read(texts, turn)] + others
 
     def _opinions(self, texts: Sequence[str], seen: Examination) -> list[Probabilities]:
         """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
