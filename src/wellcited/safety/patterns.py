@@ -15,12 +15,14 @@ Cost grows with the number of words, never with how they combine: each step keep
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, KeysView, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from wellcited.errors import SafetyDataError
-from wellcited.safety.text import SCALE, Words
+from wellcited.safety.text import SCALE, Word
+
+if TYPE_CHECKING:
+    from wellcited.safety.reading import Reading
 
 _GAPS = {"..": 4, "...": 9}
 _WORD = re.compile(r"[a-z0-9@]+\*?")
@@ -30,11 +32,6 @@ NEGATIONS = frozenset(
     "no not never without isnt arent wasnt werent dont doesnt didnt hasnt havent hadnt nor neither wouldnt shouldnt "
     "zero none nicht kein keine keinen ohne ni sans pas aucun aucune sin nao sem non senza nessun nessuna".split()
 )
-
-MOST_KNOWN = 20_000
-"""So many words are remembered at most: nobody's nonsense fills the memory."""
-
-_NOWHERE: dict[int, tuple[int, ...]] = {}
 
 Match = tuple[int, int]
 Found = dict[int, int]
@@ -52,121 +49,15 @@ class Element(NamedTuple):
     gap: int
     opens: bool
     plain: bool
-    """Words alone: absent from a message that has none of them, without looking further."""
+    """Words alone, no range and no vocabulary."""
 
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """All phrases by name, and which elements of all patterns each word can stand in."""
-
-    exact: Mapping[str, list[str]]
-    starts: Mapping[str, list[str]]
-    by_anchor: Mapping[str, Mapping[str, list[Pattern]]]
-    """The phrases of each name by the element that must stand somewhere, "" where that is none of words alone."""
-    _known: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
-
-    def elements_of(self, form: str) -> frozenset[str]:
-        """The elements that a word can stand in; remembered, for people use the same words."""
-        known = self._known.get(form)
-        if known is None:
-            begins = (self.starts.get(form[:length], ()) for length in range(2, len(form) + 1))
-            known = frozenset(self.exact.get(form, ())).union(*begins)
-            if len(self._known) < MOST_KNOWN:
-                self._known[form] = known
-        return known
-
-
-def index(phrases: Mapping[str, tuple[Pattern, ...]], others: Iterable[Pattern]) -> Vocabulary:
-    """Turn all patterns round: from a word to the elements it can stand in, so that reading costs what is there."""
-    exact: dict[str, list[str]] = {}
-    starts: dict[str, list[str]] = {}
-    patterns = (*(pattern for some in phrases.values() for pattern in some), *others)
-    elements = {element.source: element for pattern in patterns for element in pattern.elements}
-    for source, element in elements.items():
-        for word in element.exact:
-            exact.setdefault(word, []).append(source)
-        for start in element.starts:
-            starts.setdefault(start, []).append(source)
-    by_anchor: dict[str, dict[str, list[Pattern]]] = {name: {} for name in phrases}
-    for name, some in phrases.items():
-        for pattern in some:
-            by_anchor[name].setdefault(pattern.anchor.source if pattern.anchor.plain else "", []).append(pattern)
-    return Vocabulary(exact, starts, by_anchor)
-
-
-@dataclass(slots=True)
-class Reading:
-    """One message being matched: remembers what each element and vocabulary found in it."""
-
-    words: Words
-    vocabulary: Vocabulary
-    hidden: frozenset[int] = frozenset()
-    present: KeysView[str] = field(init=False)
-    """The elements of words alone that stand somewhere."""
-    _plain: dict[str, list[int]] = field(default_factory=dict)
-    _elements: dict[str, dict[int, tuple[int, ...]]] = field(default_factory=dict)
-    _phrases: dict[str, tuple[Match, ...]] = field(default_factory=dict)
-    _negations: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.present = self._plain.keys()
-        total = 0
-        self._negations.append(0)
-        for word in self.words.words:
-            total += word.form in NEGATIONS
-            self._negations.append(total)
-        for form, positions in self.words.positions.items():
-            sources = self.vocabulary.elements_of(form)
-            if sources:
-                seen = [index for index in positions if index not in self.hidden]
-                for source in sources:
-                    self._plain.setdefault(source, []).extend(seen)
-
-    def lacks(self, element: Element) -> bool:
-        """Whether an element of words alone stands nowhere: the cheap way to say no to most patterns."""
-        return element.plain and element.source not in self._plain
-
-    def negated_between(self, first: int, last: int) -> bool:
-        return self._negations[last] > self._negations[first]
-
-    def phrases(self, name: str) -> tuple[Match, ...]:
-        """Where any phrase of a vocabulary stands."""
-        known = self._phrases.get(name)
-        if known is None:
-            self._phrases[name] = ()
-            found: set[Match] = set()
-            by_anchor = self.vocabulary.by_anchor[name]
-            for source in ("", *(self.present & by_anchor.keys())):
-                for pattern in by_anchor.get(source, ()):
-                    found.update(pattern.find(self))
-            known = self._phrases[name] = tuple(sorted(found))
-        return known
-
-    def element(self, element: Element) -> dict[int, tuple[int, ...]]:
-        """Where an element stands: first word -> ends."""
-        if self.lacks(element):
-            return _NOWHERE
-        known = self._elements.get(element.source)
-        if known is None:
-            known = self._elements[element.source] = self._find(element)
-        return known
-
-    def _find(self, element: Element) -> dict[int, tuple[int, ...]]:
-        found: dict[int, set[int]] = {index: {index + 1} for index in self._plain.get(element.source, ())}
-        for kind, low, high in element.ranges:
-            for index in self.words.numbers:
-                word = self.words.words[index]
-                scale = word.form == SCALE
-                if (
-                    scale == (kind == "@scale:")
-                    and (kind != "#." or word.decimal)
-                    and low <= (word.value or 0.0) <= high
-                ):
-                    found.setdefault(index, set()).add(index + 1)
-        for name in element.vocabularies:
-            for first, last in self.phrases(name):
-                found.setdefault(first, set()).add(last)
-        return {first: tuple(sorted(ends)) for first, ends in found.items() if first not in self.hidden}
+    def counts(self, word: Word) -> bool:
+        """Whether a word is a number in one of the ranges."""
+        value, scale = word.value, word.form == SCALE
+        return value is not None and any(
+            scale == (kind == "@scale:") and (kind != "#." or word.decimal) and low <= value <= high
+            for kind, low, high in self.ranges
+        )
 
 
 class Pattern(NamedTuple):
@@ -176,10 +67,10 @@ class Pattern(NamedTuple):
     elements: tuple[Element, ...]
     anchor: Element
     needs: frozenset[str]
-    """The elements of words alone that must stand somewhere in the message."""
+    """The elements that must stand somewhere in the message."""
 
     def find(self, reading: Reading) -> list[Match]:
-        if not (self.needs <= reading.present and reading.element(self.anchor)):
+        if not (self.needs <= reading.possible and reading.element(self.anchor)):
             return []
         words = reading.words.words
         ends: Found = {}
@@ -230,7 +121,7 @@ def parse(source: str, known: Iterable[str], where: str) -> Pattern:
     if not solid or elements[0].optional:
         raise SafetyDataError(f"{where}: the pattern {source!r} must begin with a word that is not optional")
     anchor = min(solid, key=lambda e: (len(e.vocabularies) > 0, len(e.exact) + len(e.starts), -len(e.source)))
-    needs = frozenset(element.source for element in solid if element.plain)
+    needs = frozenset(element.source for element in solid)
     return Pattern(source, tuple(elements), anchor, needs)
 
 

@@ -12,10 +12,13 @@ from typing import Any, Literal, cast
 
 from wellcited.datatypes import Tier
 from wellcited.errors import SafetyDataError
-from wellcited.safety.patterns import Pattern, Vocabulary, index, parse
+from wellcited.safety.patterns import Pattern, parse
+from wellcited.safety.reading import Vocabulary, index
 
 Scope = Literal["sentence", "message", "conversation"]
 TIERS: tuple[Tier, ...] = ("none", "professional", "urgent", "emergency")
+MODIFIER = "modifier "
+"""Opens the names under which the phrases of the modifiers stand among the vocabularies."""
 MODIFIERS = ("negated", "past", "hypothetical", "fiction", "handled", "bystander")
 # "He says he's fine" does not make a broken hip less urgent.
 _FOR_PROFESSIONAL_ONLY = frozenset({"bystander"})
@@ -64,7 +67,6 @@ class RuleBook:
     version: str
     rules: tuple[Rule, ...]
     vocabulary: Vocabulary
-    modifiers: Mapping[str, tuple[Pattern, ...]]
     spelling: Mapping[str, str]
 
 
@@ -100,11 +102,9 @@ def load_rules(files: Mapping[str, bytes], own_name: str = OWN_FILE) -> RuleBook
     rules += tuple(replace(_rule(entry, names, places, own_name), own=True) for entry in own.get("rule", []))
     _check_unique((rule.id for rule in rules), f"{own_name}: " if own else "")
     digest = hashlib.sha256(b"".join(name.encode() + content for name, content in files.items())).hexdigest()
-    others = [
-        *(condition.pattern for rule in rules for line in rule.when for condition in line),
-        *(pattern for some in modifiers.values() for pattern in some),
-    ]
-    return RuleBook(digest[:12], rules, index(vocabularies, others), modifiers, settings["spelling"])
+    vocabularies |= {MODIFIER + name: patterns for name, patterns in modifiers.items()}
+    others = (condition.pattern for rule in rules for line in rule.when for condition in line)
+    return RuleBook(digest[:12], rules, index(vocabularies, others), settings["spelling"])
 
 
 def read_table(name: str, files: Mapping[str, bytes]) -> dict[str, Any]:
