@@ -46,8 +46,7 @@ def evidence(retriever: Retriever, question: str) -> Evidence:
 
 
 def hits(retriever: Retriever, question: str, k: int = 5) -> list[Hit]:
-    found = evidence(retriever, question)
-    return retriever.hits(found.rows, found.scores, k)
+    return retriever.hits(evidence(retriever, question), k)
 
 
 def best(retriever: Retriever, question: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from wellcited.datatypes import Answer, Citation, Document, Hit, Passage, SentenceHit
@@ -16,13 +17,14 @@ FURTHER_CHARS = 2400
 FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
 QUOTE_DIGEST = 12
+KEPT = 2048
+"""So many addresses of quotes are remembered: readers are shown the same sentences."""
 UNSURE = 0.5
 """Below this confidence an answer is shown as what it is: a guess at what the guide says to the question."""
 HEDGE = "The guide may not answer this. The nearest it says:"
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """One sentence of a passage that may be quoted."""
 
     passage: Passage
@@ -111,6 +113,7 @@ def answer_text(citations: Iterable[Citation]) -> str:
     return "\n".join(f"{' '.join(citation.quote.split())} [{citation.number}]" for citation in citations)
 
 
+@lru_cache(maxsize=KEPT)
 def passage_url(document_id: str, start: int, end: int, text: str) -> str:
     """Return the address, on this server, of the guide's page with `text` marked, and scrolled to by its words.
 
@@ -128,6 +131,7 @@ def _at_source(source_url: str | None, text: str) -> str | None:
     return f"{source_url}{'' if '#' in source_url else '#'}{_directive(text)}"
 
 
+@lru_cache(maxsize=KEPT)
 def _directive(text: str) -> str:
     terms = text.split()
     if len(terms) <= 2 * FRAGMENT_WORDS:

@@ -133,10 +133,8 @@ class Assistant:
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
         with stage("retrieve"):
             whole, leaning, evidences = self._evidence(asked)
-        rankings = [
-            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, QUOTABLE)) for evidence in evidences
-        ]
-        sentences = whole.texts(self._retriever.layout)
+        rankings = [ranked_quotes(self._retriever.hits(evidence, QUOTABLE)) for evidence in evidences]
+        sentences = whole.texts(self._retriever.layout, confidence.READ)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
         found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical)
         sure = max(confidence.confidence(found), confidence.curated_match(whole))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -117,15 +117,18 @@ class Message(Value):
     content: str
 
 
-class SentenceHit(Value):
-    """One sentence of a passage with its own score; higher is better."""
+class SentenceHit(NamedTuple):
+    """One sentence of a passage with its own score; higher is better.
+
+    This and Hit are plain tuples: made by the hundred for each question, and never leave the process.
+    """
 
     start: int
     end: int
     score: float
 
 
-class Hit(Value):
+class Hit(NamedTuple):
     """A retrieved passage; `rank` counts from 1, a higher `score` is better, best sentence first."""
 
     passage: Passage

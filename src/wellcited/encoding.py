@@ -115,7 +115,8 @@ class QueryEncoder:
         return self._tokenizer.token_to_id(word) is not None
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        return self._run([self._query_prefix + text for text in texts])
+        """Encode each text by itself: what a batch saves on one core, padding the short ones costs twice."""
+        return np.concatenate([self._run([self._query_prefix + text]) for text in texts])
 
     def _run(self, texts: Sequence[str]) -> Vectors:
         encodings = self._tokenizer.encode_batch([text.lower() if self._lower_case else text for text in texts])

@@ -104,11 +104,13 @@ class LexicalIndex:
     def holding(self, query: Sequence[str], entries: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which of `entries` hold each term of `query`, of shape (len(entries), len(query))."""
         held = np.zeros((len(entries), len(query)), dtype=np.bool_)
+        marked = np.zeros(self._entries, dtype=np.bool_)
         for number, term in enumerate(query):
             if term in self._vocabulary:
-                holders = self._indices[self._column(term)]  # in order
-                places = np.searchsorted(holders, entries.astype(holders.dtype))
-                held[:, number] = holders[np.minimum(places, len(holders) - 1)] == entries
+                holders = self._indices[self._column(term)]
+                marked[holders] = True
+                held[:, number] = marked[entries]
+                marked[holders] = False
         return held
 
     @staticmethod
