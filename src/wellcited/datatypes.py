@@ -117,24 +117,21 @@ class Message(Value):
     content: str
 
 
-class SentenceHit(NamedTuple):
-    """One sentence of a passage with its own score; higher is better.
+class Hit(NamedTuple):
+    """A sentence that may be quoted, `document.text[start:end]`, of a retrieved passage; a higher score is better.
 
-    This and Hit are plain tuples: made by the hundred for each question, and never leave the process.
+    A plain tuple: it never leaves the process, and an answer looks at many.
     """
 
+    passage: Passage
     start: int
     end: int
     score: float
 
-
-class Hit(NamedTuple):
-    """A retrieved passage; `rank` counts from 1, a higher `score` is better, best sentence first."""
-
-    passage: Passage
-    score: float
-    rank: int
-    sentences: tuple[SentenceHit, ...]
+    @property
+    def length(self) -> int:
+        """The number of characters."""
+        return self.end - self.start
 
 
 class Citation(Value):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.bundle import DENSE, LEXICAL, REPAIR, TRAITS, WORDS, Build
-from wellcited.contents import Contents
+from wellcited.contents import Contents, OnDemand
 from wellcited.conversation import leaning
-from wellcited.datatypes import Hit, SentenceHit
+from wellcited.datatypes import Hit
 from wellcited.encoding import Encoder, Vectors
 from wellcited.errors import IndexDamaged
 from wellcited.layout import Grouped, Layout, ranges
@@ -181,27 +181,26 @@ class Retriever:
             features[:, number] = columns[name]
         return Evidence(rows, features)
 
-    def hits(self, evidence: Evidence, k: int) -> list[Hit]:
-        """Return the best `k` passages of the scored sentences, ranked by their best sentence."""
-        owner = self.layout.sentence_passage
+    def hits(self, evidence: Evidence, k: int) -> Sequence[Hit]:
+        """Return the sentences of the best `k` passages, best first; each is looked up as it is asked for.
+
+        Of equal ones that comes first whose passage has the better sentence.
+        """
+        owner, scores = self.layout.sentence_passage, evidence.scores[evidence.order]
         rows = evidence.rows[evidence.order]
-        passages = owner[rows]
-        places = (rows - np.searchsorted(owner, passages)).tolist()
-        grouped: dict[int, list[SentenceHit]] = {}
-        for number, place, score in zip(
-            passages.tolist(), places, evidence.scores[evidence.order].tolist(), strict=True
-        ):
-            found = grouped.get(number)
-            if found is None:
-                if len(grouped) == k:
-                    continue
-                found = grouped[number] = []
-            span = self.passages[number].sentences[place]
-            found.append(SentenceHit(span.start, span.end, score))
-        return [
-            Hit(self.passages[number], found[0].score, rank, tuple(found))
-            for rank, (number, found) in enumerate(grouped.items(), start=1)
-        ]
+        ranks: dict[int, int] = {}
+        rank = np.array([ranks.setdefault(number, len(ranks)) for number in owner[rows].tolist()], dtype=np.int64)
+        kept = np.flatnonzero(rank < k)
+        kept = kept[np.lexsort((rank[kept], -scores[kept]))]
+
+        @cache
+        def hit(place: int) -> Hit:
+            row = int(rows[kept[place]])
+            number = int(owner[row])
+            span = self.passages[number].sentences[row - int(owner.searchsorted(number))]
+            return Hit(self.passages[number], span.start, span.end, float(scores[kept[place]]))
+
+        return OnDemand(len(kept), hit)
 
     def nearest_labels(self, evidence: Evidence, k: int) -> tuple[str, ...]:
         """Return of each of the `k` sections with the best sentences a curated question or, failing that, the heading.
