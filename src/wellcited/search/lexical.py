@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -132,7 +133,7 @@ class LexicalIndex:
         """Return ln(1 + (N - n + 0.5) / (n + 0.5)), Robertson's inverse document frequency, for n of N entries."""
         column = self._column(term) if term in self._vocabulary else slice(0, 0)
         count = column.stop - column.start
-        return float(np.log1p((self._entries - count + 0.5) / (count + 0.5)))
+        return math.log1p((self._entries - count + 0.5) / (count + 0.5))
 
     def _column(self, term: str) -> slice:
         number = self._vocabulary[term]
