@@ -131,7 +131,7 @@ class QueryEncoder:
         return self._run(texts, self._classifier)
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        """Encode each text by itself: what a batch saves on one core, padding the short ones costs twice."""
+        """Encode each text by itself: no vector depends on what else is asked, and padding costs what a batch saves."""
         return np.concatenate([self._run([self._query_prefix + text]) for text in texts])
 
     def _run(self, texts: Sequence[str], session: InferenceSession | None = None) -> Vectors:
