@@ -14,15 +14,13 @@ from wellcited.answering import (
     FURTHER_CHARS,
     FURTHER_QUOTES,
     MARGIN,
-    Quote,
     answer_text,
     choose,
     cite,
     passage_url,
     quote_digest,
-    ranked_quotes,
 )
-from wellcited.datatypes import Answer, Block, Citation, Document, Hit, Passage, Receipt, SentenceHit, Triage
+from wellcited.datatypes import Answer, Block, Citation, Document, Hit, Passage, Receipt, Triage
 
 TEXT = "".join(f"Sentence {number:02d} is here.\n" for number in range(40))
 WIDTH = len("Sentence 00 is here.")
@@ -33,26 +31,13 @@ PASSAGE = Passage(
 RECEIPT = Receipt(bundle_id="b", rules_version="r")
 
 
-def sentence(number: int, score: float, length: int = WIDTH) -> Quote:
+def sentence(number: int, score: float, length: int = WIDTH) -> Hit:
     start = number * (WIDTH + 1)
-    return Quote(PASSAGE, SentenceHit(start=start, end=start + length, score=score))
+    return Hit(PASSAGE, start, start + length, score)
 
 
-def numbers(quotes: list[Quote]) -> list[int]:
-    return [quote.sentence.start // (WIDTH + 1) for quote in quotes]
-
-
-def test_sentences_are_ranked_over_all_passages() -> None:
-    hits = [
-        Hit(
-            passage=PASSAGE,
-            score=scores[0],
-            rank=rank,
-            sentences=tuple(sentence(rank * 10 + at, score).sentence for at, score in enumerate(scores)),
-        )
-        for rank, scores in enumerate([[5.0, 1.0], [4.0, 3.0]])
-    ]
-    assert [quote.sentence.score for quote in ranked_quotes(hits)] == [5, 4, 3, 1]
+def numbers(hits: list[Hit]) -> list[int]:
+    return [hit.start // (WIDTH + 1) for hit in hits]
 
 
 def test_the_best_sentence_is_quoted_and_those_near_it_join() -> None:
@@ -106,7 +91,7 @@ def test_nothing_found_gives_nothing_to_quote() -> None:
 def test_any_choice_is_within_bounds_and_repeats_nothing(
     scores: list[list[tuple[int, float]]], most: int, room: int
 ) -> None:
-    rankings = [sorted((sentence(n, s) for n, s in ranking), key=lambda q: -q.sentence.score) for ranking in scores]
+    rankings = [sorted((sentence(n, s) for n, s in ranking), key=lambda q: -q.score) for ranking in scores]
     answer, further = choose(rankings, most, room)
     shown = numbers(answer) + numbers(further)
     assert len(set(shown)) == len(shown)

@@ -110,6 +110,11 @@ def test_a_batch_of_short_and_long_texts_gives_each_its_own_vector(query_encoder
     assert np.abs(together - np.concatenate([query_encoder.encode([text]) for text in texts])).max() < 1e-4
 
 
+def test_a_question_has_the_same_vector_whatever_is_encoded_with_it(query_encoder: QueryEncoder) -> None:
+    texts = ["How long do I press?", "word " * 100]
+    assert np.array_equal(query_encoder.encode(texts), np.concatenate([query_encoder.encode([one]) for one in texts]))
+
+
 def test_vectors_have_unit_length_and_no_texts_give_no_vectors(
     passage_encoder: PassageEncoder, query_encoder: QueryEncoder
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
-from wellcited.datatypes import Answer, Citation, Document, Hit, Passage, SentenceHit
+from wellcited.datatypes import Answer, Citation, Document, Hit
 
 MARGIN = 0.7
 """A sentence joins the answer where its score, a log-probability, is within this of the best: half as likely."""
@@ -16,41 +17,24 @@ FURTHER_CHARS = 2400
 FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
 QUOTE_DIGEST = 12
+KEPT = 2048
+"""So many addresses of quotes are remembered: readers are shown the same sentences."""
 UNSURE = 0.5
 """Below this confidence an answer is shown as what it is: a guess at what the guide says to the question."""
 HEDGE = "The guide may not answer this. The nearest it says:"
 
 
-@dataclass(frozen=True)
-class Quote:
-    """One sentence of a passage that may be quoted."""
-
-    passage: Passage
-    sentence: SentenceHit
-
-    @property
-    def length(self) -> int:
-        """The number of characters of the quote."""
-        return self.sentence.end - self.sentence.start
-
-
-def ranked_quotes(hits: Iterable[Hit]) -> list[Quote]:
-    """Return every sentence of `hits`, the highest score first."""
-    quotes = [Quote(hit.passage, sentence) for hit in hits for sentence in hit.sentences]
-    return sorted(quotes, key=lambda found: -found.sentence.score)
-
-
-def choose(rankings: Sequence[Sequence[Quote]], max_sentences: int, max_chars: int) -> tuple[list[Quote], list[Quote]]:
+def choose(rankings: Sequence[Sequence[Hit]], max_sentences: int, max_chars: int) -> tuple[list[Hit], list[Hit]]:
     """Return what an answer quotes and what follows it, from one ranking for each part of the question.
 
     The best sentence of every part is quoted; others join while they are within MARGIN of the best of their part and
     the answer stays within `max_sentences` and `max_chars`. The rest follows in the order of rank, up to
     FURTHER_QUOTES and FURTHER_CHARS.
     """
-    answer: list[Quote] = []
+    answer: list[Hit] = []
     seen: set[tuple[str, int]] = set()
 
-    def take(found: Quote) -> None:
+    def take(found: Hit) -> None:
         answer.append(found)
         seen.add(_place(found))
 
@@ -63,9 +47,9 @@ def choose(rankings: Sequence[Sequence[Quote]], max_sentences: int, max_chars: i
         if _place(found) not in seen and len(answer) < max_sentences and found.length <= room:
             take(found)
 
-    further: list[Quote] = []
+    further: list[Hit] = []
     room = FURTHER_CHARS
-    for found in _interleaved(rankings, None):
+    for found in _interleaved(rankings, math.inf):
         if _place(found) in seen or found.length > room:
             continue
         seen.add(_place(found))
@@ -76,11 +60,11 @@ def choose(rankings: Sequence[Sequence[Quote]], max_sentences: int, max_chars: i
     return answer, further
 
 
-def cite(quotes: Iterable[Quote], documents: Mapping[str, Document], first_number: int = 1) -> tuple[Citation, ...]:
+def cite(quotes: Iterable[Hit], documents: Mapping[str, Document], first_number: int = 1) -> tuple[Citation, ...]:
     """Return the citations of `quotes`, numbered from `first_number`."""
     citations = []
     for number, found in enumerate(quotes, start=first_number):
-        passage, start, end = found.passage, found.sentence.start, found.sentence.end
+        passage, start, end = found.passage, found.start, found.end
         document = documents[passage.document_id]
         text = document.text[start:end]
         citations.append(
@@ -111,6 +95,7 @@ def answer_text(citations: Iterable[Citation]) -> str:
     return "\n".join(f"{' '.join(citation.quote.split())} [{citation.number}]" for citation in citations)
 
 
+@lru_cache(maxsize=KEPT)
 def passage_url(document_id: str, start: int, end: int, text: str) -> str:
     """Return the address, on this server, of the guide's page with `text` marked, and scrolled to by its words.
 
@@ -128,6 +113,7 @@ def _at_source(source_url: str | None, text: str) -> str | None:
     return f"{source_url}{'' if '#' in source_url else '#'}{_directive(text)}"
 
 
+@lru_cache(maxsize=KEPT)
 def _directive(text: str) -> str:
     terms = text.split()
     if len(terms) <= 2 * FRAGMENT_WORDS:
@@ -153,16 +139,14 @@ def _encoded(words: str) -> str:
     return quote(words, safe="").replace("-", "%2D")
 
 
-def _place(found: Quote) -> tuple[str, int]:
-    return found.passage.document_id, found.sentence.start
+def _place(found: Hit) -> tuple[str, int]:
+    return found.passage.document_id, found.start
 
 
-def _interleaved(rankings: Sequence[Sequence[Quote]], margin: float | None) -> Iterable[Quote]:
+def _interleaved(rankings: Sequence[Sequence[Hit]], margin: float) -> Iterable[Hit]:
     """Yield the next-best sentence of each part in turn, those within `margin` of the best of their part."""
-    longest = max((len(ranking) for ranking in rankings), default=0)
-    for rank in range(longest):
-        for ranking in rankings:
-            if rank < len(ranking) and (
-                margin is None or ranking[rank].sentence.score >= ranking[0].sentence.score - margin
-            ):
-                yield ranking[rank]
+    for rank in range(max(map(len, rankings), default=0)):
+        near = [one[rank] for one in rankings if rank < len(one) and one[rank].score >= one[0].score - margin]
+        if not near:  # nor is what comes after
+            return
+        yield from near

@@ -10,7 +10,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from wellcited import bundle, confidence, conversation
-from wellcited.answering import answer_text, choose, cite, ranked_quotes
+from wellcited.answering import answer_text, choose, cite
 from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import Encoder, one_question
@@ -134,10 +134,8 @@ class Assistant:
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
         with stage("retrieve"):
             whole, leaning, evidences = self._evidence(asked)
-        rankings = [
-            ranked_quotes(self._retriever.hits(evidence.rows, evidence.scores, QUOTABLE)) for evidence in evidences
-        ]
-        sentences = whole.texts(self._retriever.layout)
+        rankings = [self._retriever.hits(evidence, QUOTABLE) for evidence in evidences]
+        sentences = whole.texts(self._retriever.layout, confidence.READ)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
         found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical)
         sure = max(confidence.confidence(found), confidence.curated_match(whole))

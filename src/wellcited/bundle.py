@@ -19,7 +19,7 @@ from wellcited.datatypes import Document, Passage, Value, VectorSearch
 from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
 from wellcited.settings import Settings
 
-FORMAT = 5
+FORMAT = 6
 CURRENT = "CURRENT"
 BUILDS = "builds"
 MANIFEST = "manifest.json"

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellcited.nearness import LABEL_NEAR
 from wellcited.ranking import content_words, holds, kinds_asked
-from wellcited.retrieval import LABEL_NEAR, Evidence
+from wellcited.retrieval import Evidence
 from wellcited.search.lexical import LexicalIndex
 
 SIGNS = (
@@ -57,6 +58,8 @@ _NAMES = re.compile(
     r"|(?:is|are) an? (?P<what>[\w' -]{3,40}?))\W*$",
     re.IGNORECASE,
 )
+READ = 3
+"""So many of the best sentences are read for what is asked."""
 SAME_QUESTION = 0.88
 """From this cosine on, two questions ask the same: "how long should i press" and "How long do I press?" have 0.95."""
 
@@ -80,14 +83,14 @@ def signs(
     `evidence` holds the candidates, and `sentences` the texts of the best three or more, best first.
     """
     scores = evidence.scores
-    order = (-scores).argsort(kind="stable")
+    order = evidence.order
     best, nearest, sixth = order[0], order[:5], order[min(5, len(order) - 1)]
     chances = np.exp(scores - scores[best])
     chances /= chances.sum()
     both = evidence.column("sentence") + evidence.column("headed")
     idf = {stem: lexical.idf(stem) for stem in stems}
     foreign = [stem for stem in stems if not lexical.knows(stem)]
-    near = sentences[:3]
+    near = sentences[:READ]
     numbers = _numbers([question])
     return {
         "top": float(scores[best]),
@@ -136,7 +139,7 @@ def curated_match(evidence: Evidence) -> float:
 
 def sells_nothing(question: str, sentences: Sequence[str]) -> bool:
     """Whether `question` asks what something costs or where to get it, and none of the best three sentences says."""
-    return bool(_SALE.search(question)) and not any(_SHOPPING.search(sentence) for sentence in sentences[:3])
+    return bool(_SALE.search(question)) and not any(_SHOPPING.search(sentence) for sentence in sentences[:READ])
 
 
 def names_a_stranger(question: str, known: Callable[[str], bool]) -> bool:

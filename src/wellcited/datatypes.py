@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -117,21 +117,21 @@ class Message(Value):
     content: str
 
 
-class SentenceHit(Value):
-    """One sentence of a passage with its own score; higher is better."""
+class Hit(NamedTuple):
+    """A sentence that may be quoted, `document.text[start:end]`, of a retrieved passage; a higher score is better.
 
+    A plain tuple: it never leaves the process, and an answer looks at many.
+    """
+
+    passage: Passage
     start: int
     end: int
     score: float
 
-
-class Hit(Value):
-    """A retrieved passage; `rank` counts from 1, a higher `score` is better, best sentence first."""
-
-    passage: Passage
-    score: float
-    rank: int
-    sentences: tuple[SentenceHit, ...]
+    @property
+    def length(self) -> int:
+        """The number of characters."""
+        return self.end - self.start
 
 
 class Citation(Value):

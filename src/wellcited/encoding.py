@@ -131,10 +131,13 @@ class QueryEncoder:
         return self._run(texts, self._classifier)
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        return self._run([self._query_prefix + text for text in texts])
+        """Encode each text by itself: no vector depends on what else is asked, and padding costs what a batch saves."""
+        return np.concatenate([self._run([self._query_prefix + text]) for text in texts])
 
     def _run(self, texts: Sequence[str], session: InferenceSession | None = None) -> Vectors:
-        encodings = self._tokenizer.encode_batch([text.lower() if self._lower_case else text for text in texts])
+        texts = [text.lower() if self._lower_case else text for text in texts]
+        # A batch is handed to other threads, which takes longer than one text does.
+        encodings = self._tokenizer.encode_batch(texts) if len(texts) > 1 else [self._tokenizer.encode(texts[0])]
         columns = {
             "input_ids": [encoding.ids for encoding in encodings],
             "attention_mask": [encoding.attention_mask for encoding in encodings],

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.bundle import DENSE, LEXICAL, REPAIR, TRAITS, WORDS, Build
-from wellcited.contents import Contents
+from wellcited.contents import Contents, OnDemand
 from wellcited.conversation import leaning
-from wellcited.datatypes import Hit, SentenceHit
+from wellcited.datatypes import Hit
 from wellcited.encoding import Encoder, Vectors
 from wellcited.errors import IndexDamaged
 from wellcited.layout import Grouped, Layout, ranges
+from wellcited.nearness import Candidates, Nearness
 from wellcited.ranking import FEATURES, SentenceTraits, Wanted, content_words, trait_features, weights
-from wellcited.search.dense import DenseIndex, is_large
+from wellcited.search.dense import Cosines, DenseIndex
 from wellcited.search.lexical import LexicalIndex, terms
 from wellcited.search.spelling import Spelling, vocabulary
 
@@ -28,7 +30,6 @@ CANDIDATE_ROWS = 600
 """Rows taken from the vector search; a guide of up to 100 passages or so is looked at whole."""
 CANDIDATE_TERMS = 60
 """Passages taken from the term search beside them."""
-LABEL_NEAR = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,20 @@ class Evidence:
     rows: Rows
     features: Scores
 
-    @property
+    @cached_property
     def scores(self) -> Scores:
         """The fused score of each sentence, of shape (n,); higher is better."""
         fused: Scores = self.features @ weights()
         return fused
 
-    def texts(self, layout: Layout) -> list[str]:
-        """Return the candidate sentences, best first."""
-        return [layout.sentences[row] for row in self.rows[np.argsort(-self.scores, kind="stable")]]
+    @cached_property
+    def order(self) -> Rows:
+        """The places of the candidates, best first."""
+        return np.argsort(-self.scores, kind="stable")
+
+    def texts(self, layout: Layout, most: int | None = None) -> list[str]:
+        """Return the `most` best candidate sentences, or all of them, best first."""
+        return [layout.sentences[row] for row in self.rows[self.order[:most]].tolist()]
 
     def column(self, name: str) -> Scores:
         """Return one feature of all candidates."""
@@ -113,8 +119,9 @@ class Retriever:
         self._labels = Grouped(self.layout.label_section)
         self._passages_of = Grouped(self.layout.passage_section)
         self._spelling = Spelling(vocabulary(self.layout.headed) if words is None else words, encoder.is_word)
-        all_labels = np.arange(len(self.layout.labels))
-        self._all_labels = None if is_large(len(dense)) else (all_labels, self._label_vectors(all_labels))
+        self._nearness = Nearness(dense, self.layout)
+        whole = len(dense) <= CANDIDATE_ROWS
+        self._everything = Candidates.of(np.arange(len(owner)), self.layout, self._labels) if whole else None
 
     @classmethod
     def open(cls, build: Build, encoder: Encoder) -> Retriever:
@@ -153,51 +160,47 @@ class Retriever:
         """Return the candidate sentences for the question `text`, whose vector of shape (dimension,) is `vector`."""
         stems = self.question_terms(text)
         bm25 = self.lexical.scores(stems)
-        rows = self._candidates(vector, bm25)
-        neighbours = list(self._neighbours(rows))
-        around = np.concatenate([rows, *(others for others, _ in neighbours)])
-        sentences, *beside = np.split(self._dense.vectors(around), len(neighbours) + 1)
-        owner = self.layout.sentence_passage[rows]
-        section = self._section[rows]
-        cosines = {
-            "sentence": sentences @ vector,
-            "headed": self._dense.vectors(self.layout.headed_start + rows) @ vector,
-            "window": _window(sentences, beside, [same for _, same in neighbours]) @ vector,
-            "passage": self._dense.vectors(self.layout.passage_start + owner) @ vector,
-        }
+        near = self._dense.cosines(vector)
+        candidates = self._everything or self._candidates(near, bm25)
+        rows = candidates.rows
         idf = np.array([self.lexical.idf(stem) for stem in stems], dtype=np.float32)
         total = float(idf.sum()) or 1.0
-        held = self.lexical.holding(stems, rows)
-        near = held
-        for others, same in neighbours:
-            near = near | (self.lexical.holding(stems, others) & same[:, None])
+        held, *beside = np.split(self.lexical.holding(stems, candidates.around.reshape(-1)), 3)
+        window = held.copy()
+        for others, same in zip(beside, candidates.same, strict=True):
+            window |= others & same[:, None]
         columns = {
-            **cosines,
-            **self._label_features(vector, section, sentences),
+            **self._nearness.features(near, candidates),
             "bm25": bm25[rows] / (total * 2.2),
             "coverage": held @ idf / total,
-            "window_coverage": near @ idf / total,
+            "window_coverage": window @ idf / total,
             **trait_features(Wanted.of(text), self._traits, rows),
         }
-        return Evidence(rows, np.stack([columns[name] for name in FEATURES], axis=1).astype(np.float32))
+        features = np.empty((len(rows), len(FEATURES)), dtype=np.float32)
+        for number, name in enumerate(FEATURES):
+            features[:, number] = columns[name]
+        return Evidence(rows, features)
 
-    def hits(self, rows: Rows, scores: Scores, k: int) -> list[Hit]:
-        """Return the best `k` passages of the scored sentences, ranked by their best sentence."""
-        owner = self.layout.sentence_passage
-        passages = owner[rows]
-        places = rows - np.searchsorted(owner, passages)
-        grouped: dict[int, list[SentenceHit]] = {}
-        for position in np.argsort(-scores, kind="stable").tolist():
-            number = int(passages[position])
-            if number not in grouped and len(grouped) == k:
-                continue
-            span = self.passages[number].sentences[places[position]]
-            hit = SentenceHit(start=span.start, end=span.end, score=float(scores[position]))
-            grouped.setdefault(number, []).append(hit)
-        return [
-            Hit(passage=self.passages[number], score=found[0].score, rank=rank, sentences=tuple(found))
-            for rank, (number, found) in enumerate(grouped.items(), start=1)
-        ]
+    def hits(self, evidence: Evidence, k: int) -> Sequence[Hit]:
+        """Return the sentences of the best `k` passages, best first; each is looked up as it is asked for.
+
+        Of equal ones that comes first whose passage has the better sentence.
+        """
+        owner, scores = self.layout.sentence_passage, evidence.scores[evidence.order]
+        rows = evidence.rows[evidence.order]
+        ranks: dict[int, int] = {}
+        rank = np.array([ranks.setdefault(number, len(ranks)) for number in owner[rows].tolist()], dtype=np.int64)
+        kept = np.flatnonzero(rank < k)
+        kept = kept[np.lexsort((rank[kept], -scores[kept]))]
+
+        @cache
+        def hit(place: int) -> Hit:
+            row = int(rows[kept[place]])
+            number = int(owner[row])
+            span = self.passages[number].sentences[row - int(owner.searchsorted(number))]
+            return Hit(self.passages[number], span.start, span.end, float(scores[kept[place]]))
+
+        return OnDemand(len(kept), hit)
 
     def nearest_labels(self, evidence: Evidence, k: int) -> tuple[str, ...]:
         """Return of each of the `k` sections with the best sentences a curated question or, failing that, the heading.
@@ -205,22 +208,21 @@ class Retriever:
         The question is the one nearest to the best sentence, of those written as a question is.
         """
         found: dict[int, str] = {}
-        for position in np.argsort(-evidence.scores, kind="stable"):
+        for position in evidence.order:
             section = int(self._section[evidence.rows[position]])
             if section not in found:
                 labels = [int(row) for row in self._labels.of(section) if presentable(self.layout.labels[row])]
                 labels = labels or [section]
                 sentence = self._dense.vectors(evidence.rows[position : position + 1])[0]
-                vectors = self._label_vectors(np.array(labels, dtype=np.int64))
+                vectors = self._dense.vectors(self.layout.label_start + np.array(labels, dtype=np.int64))
                 found[section] = self.layout.labels[labels[int(np.argmax(vectors @ sentence))]]
             if len(found) == k:
                 break
         return tuple(dict.fromkeys(found.values()))
 
-    def _candidates(self, vector: Vectors, bm25: Scores) -> Rows:
-        """Return the sentence rows of every passage that either search brings up, in order."""
-        _, found = self._dense.search(vector[None, :], CANDIDATE_ROWS)
-        rows, owner = found[0], self.layout.sentence_passage
+    def _candidates(self, near: Cosines, bm25: Scores) -> Candidates:
+        """Return the sentences of every passage that either search brings up, in order."""
+        rows, owner = near.best(CANDIDATE_ROWS), self.layout.sentence_passage
         in_sentences = rows[rows < self.layout.passage_start] % len(owner)  # alone, or under its heading
         in_passages = rows[(rows >= self.layout.passage_start) & (rows < self.layout.label_start)]
         labels = rows[rows >= self.layout.label_start] - self.layout.label_start
@@ -233,42 +235,8 @@ class Retriever:
             ]
         )
         chosen = _each_once(passages)
-        return ranges(np.searchsorted(owner, chosen), np.searchsorted(owner, chosen, side="right"))
-
-    def _neighbours(self, rows: Rows) -> Iterator[tuple[Rows, Flags]]:
-        """Yield the sentences before and after each, and whether they stand in the same section."""
-        last = len(self._section) - 1
-        for step in (-1, 1):
-            others = np.clip(rows + step, 0, last)
-            yield others, (self._section[others] == self._section[rows]) & (others != rows)
-
-    def _label_vectors(self, labels: Rows) -> Vectors:
-        return self._dense.vectors(self.layout.label_start + labels)
-
-    def _label_features(self, vector: Vectors, section: Rows, sentences: Vectors) -> dict[str, Scores]:
-        """Return what headings and curated questions tell; the first labels are the headings, in section order."""
-        sections, own = np.unique(section, return_inverse=True)
-        if self._all_labels is not None:
-            labels, vectors = self._all_labels
-        else:
-            labels = np.sort(self._labels.of_all(sections))
-            vectors = self._label_vectors(labels)
-        cosines = vectors @ vector
-        heading = np.searchsorted(labels, sections)
-        nearest = heading.copy()
-        curated = np.full(len(sections), -1)
-        for number in np.flatnonzero(self._labels.sizes(sections) > 1).tolist():
-            places = np.searchsorted(labels, self._labels.of(int(sections[number])))
-            nearest[number] = places[int(np.argmax(cosines[places]))]
-            curated[number] = places[1 + int(np.argmax(cosines[places[1:]]))]
-        question = curated[own]
-        near = np.where(question >= 0, np.maximum(0.0, cosines[question] - LABEL_NEAR), 0.0)
-        return {
-            "heading": cosines[heading[own]],
-            "label": cosines[nearest[own]],
-            "curated": near,
-            "curated_sentence": near * np.einsum("ij,ij->i", vectors[question], sentences),
-        }
+        found = ranges(np.searchsorted(owner, chosen), np.searchsorted(owner, chosen, side="right"))
+        return Candidates.of(found, self.layout, self._labels)
 
 
 def _each_once(rows: Rows) -> Rows:
@@ -276,12 +244,3 @@ def _each_once(rows: Rows) -> Rows:
     ordered = np.sort(rows)
     found: Rows = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
     return found
-
-
-def _window(sentences: Vectors, beside: Sequence[Vectors], same: Sequence[Flags]) -> Vectors:
-    """Return the unit vectors of each sentence together with its neighbours, where they are of the same section."""
-    window = 2 * sentences
-    for vectors, of_section in zip(beside, same, strict=True):
-        window = window + vectors * of_section[:, None]
-    norms: Vectors = window / np.maximum(np.linalg.norm(window, axis=1, keepdims=True), 1e-9)
-    return norms

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from wellcited.answering import Quote, cite
+from wellcited.answering import cite
 from wellcited.corpus.faq import parse_csv, parse_json
 from wellcited.corpus.parsed import Parsed
 from wellcited.corpus.reading import read_corpus
 from wellcited.corpus.splitting import sections, split
-from wellcited.datatypes import Document, SentenceHit
+from wellcited.datatypes import Document, Hit
 from wellcited.errors import CorpusError
 
 ONE = ("How often is a stove swept?", "Every spring. Twice where it burns all winter.", "https://hearth.example/sweep")
@@ -154,7 +154,7 @@ def test_a_citation_of_an_answer_leads_to_its_address(tmp_path: Path) -> None:
     rows = (ONE, ("Does it smell?", "A little, on the first day.", ""))
     (tmp_path / "faq.csv").write_text(table(",", ("question", "answer", "url"), *rows), "utf-8")
     (document,) = read_corpus(tmp_path).documents
-    quotes = [Quote(one, SentenceHit(start=one.start, end=one.end, score=1.0)) for one in split(document)]
+    quotes = [Hit(one, one.start, one.end, 1.0) for one in split(document)]
     first, second = cite(quotes, {document.id: document})
     assert first.url == ONE[2]
     assert second.url.startswith("/guide/faq?start=")

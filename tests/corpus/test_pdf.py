@@ -7,11 +7,11 @@ import io
 import pytest
 from reportlab.lib.utils import ImageReader
 
-from wellcited.answering import Quote, cite
+from wellcited.answering import cite
 from wellcited.corpus.parsed import Parsed
 from wellcited.corpus.pdf import parse_pdf
 from wellcited.corpus.splitting import split
-from wellcited.datatypes import Document, SentenceHit
+from wellcited.datatypes import Document, Hit
 from wellcited.errors import CorpusError
 
 from .makers import PROSE, Printed, printed_columns, printed_guide
@@ -57,9 +57,7 @@ def test_every_page_is_known_by_where_it_starts_in_the_text() -> None:
 def test_a_citation_says_its_page() -> None:
     parsed = parse_pdf(printed_guide())
     document = Document(id="d", title="Stove", text=parsed.text, blocks=parsed.blocks, pages=parsed.pages)
-    quotes = [
-        Quote(passage, SentenceHit(start=passage.start, end=passage.end, score=1.0)) for passage in split(document)
-    ]
+    quotes = [Hit(passage, passage.start, passage.end, 1.0) for passage in split(document)]
     pages = [citation.page for citation in cite(quotes, {"d": document})]
     assert pages[0] == 1
     assert pages[-1] == 3

@@ -123,7 +123,7 @@ def test_rules_that_fail_refer_the_reader(inside: str, monkeypatch: pytest.Monke
 
     guardrail = Guardrail.open()
     monkeypatch.setattr(guardrail._matcher, inside, broken)
-    assert guardrail.triage("what does the psoas do?").reasons == (FAILED,)
+    assert guardrail.triage("my hip hurts since I fell yesterday").reasons == (FAILED,)
 
 
 def test_an_endless_conversation_is_read_from_its_end() -> None:

@@ -33,6 +33,14 @@ def test_a_vector_is_nearest_to_itself() -> None:
     assert np.allclose(scores, 1, atol=1e-6)
 
 
+def test_cosines_of_one_question_are_those_of_the_stored_vectors() -> None:
+    vectors, query = unit(300), unit(1, seed=2)[0]
+    cosines = DenseIndex.build(vectors).cosines(query)
+    assert np.allclose(cosines.of(np.array([7, 0, 7])), vectors[[7, 0, 7]] @ query, atol=1e-6)
+    assert sorted(cosines.best(25).tolist()) == sorted(np.argsort(-(vectors @ query))[:25].tolist())
+    assert sorted(cosines.best(1000).tolist()) == list(range(300))
+
+
 def test_more_than_there_is_cannot_be_found() -> None:
     index = DenseIndex.build(unit(3))
     scores, rows = index.search(unit(2, seed=2), 10)

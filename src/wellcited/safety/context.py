@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wellcited.safety.patterns import Match, Phrases, Reading
-
-Modifiers = Mapping[str, Phrases]
+from wellcited.safety.patterns import Match
+from wellcited.safety.reading import Reading
+from wellcited.safety.rules import MODIFIER
 
 # Words after which a denial no longer reaches: a new subject or a contrast.
 _ENDS_DENIAL = frozenset(
@@ -49,37 +49,37 @@ class Context:
         return None
 
 
-def hidden_words(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
+def hidden_words(reading: Reading) -> frozenset[int]:
     """The words of idioms ("killing me", "smoke alarm"), which no rule shall see."""
-    return frozenset(i for first, last in reading.places(modifiers["idiom"]) for i in range(first, last))
+    return frozenset(i for first, last in _all(reading, "idiom") for i in range(first, last))
 
 
-def context_of(reading: Reading, modifiers: Modifiers) -> Context:
-    live = _sentences(reading, reading.places(modifiers["live"]))
-    timed = _sentences(reading, reading.places(modifiers["timed"]))
+def context_of(reading: Reading) -> Context:
+    live = _sentences(reading, _all(reading, "live"))
+    timed = _sentences(reading, _all(reading, "timed"))
     covered = {
-        "negated": _denied(reading, modifiers),
-        "past": _past(reading, modifiers),
-        "hypothetical": _hypothetical(reading, modifiers, live, timed),
-        "fiction": _fiction(reading, modifiers, live & timed),
-        "handled": _handled(reading, modifiers),
-        "bystander": _around(reading, modifiers["bystander"]),
+        "negated": _denied(reading),
+        "past": _past(reading),
+        "hypothetical": _hypothetical(reading, live, timed),
+        "fiction": _fiction(reading, live & timed),
+        "handled": _handled(reading),
+        "bystander": _around(reading, "bystander"),
     }
     closings = [
         (strength, last)
         for strength in ("retracted", "hospital", "cleared")
-        for first, last in reading.places(modifiers[strength])
+        for first, last in _all(reading, strength)
         if first not in covered["negated"] and first not in covered["hypothetical"]
     ]
-    reopened = max((first for first, _ in reading.places(modifiers["reopened"])), default=-1)
+    reopened = max((first for first, _ in _all(reading, "reopened")), default=-1)
     return Context(covered, tuple(sorted(closings, key=lambda c: c[1])), reopened)
 
 
-def _denied(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
+def _denied(reading: Reading) -> frozenset[int]:
     words = reading.words.words
-    not_denials = {i for first, last in reading.places(modifiers["not_a_denial"]) for i in range(first, last)}
+    not_denials = {i for first, last in _all(reading, "not_a_denial") for i in range(first, last)}
     covered: set[int] = set()
-    for first, last in reading.places(modifiers["denial"]):
+    for first, last in _all(reading, "denial"):
         if first in not_denials:
             continue
         for index in range(last, min(len(words), last + _DENIAL_REACH)):
@@ -90,7 +90,7 @@ def _denied(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
             if words[index].clause != words[index - 1].clause and not _continues_list(reading, index):
                 break
             covered.add(index)
-    for first, _ in reading.places(modifiers["denied_before"]):
+    for first, _ in _all(reading, "denied_before"):
         sentence = words[first].sentence
         if sentence in reading.words.questions:  # "is a pulse under it normal?" denies nothing
             continue
@@ -112,22 +112,22 @@ def _continues_list(reading: Reading, index: int) -> bool:
     return end - index <= 2 and end < len(words) and words[end].sentence == words[index].sentence
 
 
-def _past(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
+def _past(reading: Reading) -> frozenset[int]:
     """Sentences with "years ago"; only the clause, where the sentence also says "now" or "still"."""
-    ongoing = _sentences(reading, reading.places(modifiers["ongoing"]))
+    ongoing = _sentences(reading, _all(reading, "ongoing"))
     covered: set[int] = set()
-    for first, last in reading.places(modifiers["past"]):
+    for first, last in _all(reading, "past"):
         sentence = reading.words.words[first].sentence
         covered.update(_span_of(reading, first, last, "clause" if sentence in ongoing else "sentence"))
     return frozenset(covered)
 
 
-def _hypothetical(reading: Reading, modifiers: Modifiers, live: set[int], timed: set[int]) -> frozenset[int]:
+def _hypothetical(reading: Reading, live: set[int], timed: set[int]) -> frozenset[int]:
     """From the clause of "can a tight psoas ...?" to the end of its sentence, unless somebody real is in it."""
     words = reading.words.words
     covered: set[int] = set()
     for kind, real in (("hypothetical", live | timed), ("supposed", timed)):
-        for first, last in reading.places(modifiers[kind]):
+        for first, last in _all(reading, kind):
             if words[first].sentence in real:
                 continue
             begin = _span_of(reading, first, last, "clause").start
@@ -135,30 +135,36 @@ def _hypothetical(reading: Reading, modifiers: Modifiers, live: set[int], timed:
     return frozenset(covered)
 
 
-def _fiction(reading: Reading, modifiers: Modifiers, real: set[int]) -> frozenset[int]:
-    cues = reading.places(modifiers["fiction"])
+def _fiction(reading: Reading, real: set[int]) -> frozenset[int]:
+    cues = _all(reading, "fiction")
     if not cues:
         return frozenset()
     told = _sentences(reading, cues)
-    if reading.places(modifiers["not_fiction"]):  # "say it is for a novel; it is not" invents nothing else
+    if _all(reading, "not_fiction"):  # "say it is for a novel; it is not" invents nothing else
         real = {word.sentence for word in reading.words.words}
     return frozenset(
         i for i, word in enumerate(reading.words.words) if word.sentence in told or word.sentence not in real
     )
 
 
-def _handled(reading: Reading, modifiers: Modifiers) -> frozenset[int]:
+def _handled(reading: Reading) -> frozenset[int]:
     """Sentences about somebody who is looked after, or who is not the one to be treated."""
-    covered = set(_around(reading, modifiers["handled"]))
-    if reading.places(modifiers["for_myself"]):
-        covered |= _around(reading, modifiers["other_person"])
+    covered = set(_around(reading, "handled"))
+    if _all(reading, "for_myself"):
+        covered |= _around(reading, "other_person")
     return frozenset(covered)
 
 
-def _around(reading: Reading, phrases: Phrases) -> frozenset[int]:
-    """The sentences in which one of the phrases stands."""
-    told = _sentences(reading, reading.places(phrases))
+def _around(reading: Reading, modifier: str) -> frozenset[int]:
+    """The sentences in which a phrase of the modifier stands."""
+    told = _sentences(reading, _all(reading, modifier))
+    if not told:
+        return frozenset()
     return frozenset(i for i, word in enumerate(reading.words.words) if word.sentence in told)
+
+
+def _all(reading: Reading, modifier: str) -> tuple[Match, ...]:
+    return reading.phrases(MODIFIER + modifier)
 
 
 def _sentences(reading: Reading, matches: Iterable[Match]) -> set[int]:

@@ -17,8 +17,17 @@ from wellcited.errors import IndexDamaged, SafetyDataError
 from wellcited.safety.extension import check, merged, own_table, read_extension
 from wellcited.safety.matching import Matcher
 from wellcited.safety.messages import check_messages
-from wellcited.safety.patterns import Vocabulary
-from wellcited.safety.rules import OWN_FILE, Rule, RuleBook, data_files, digest_of, load_rules, read_table
+from wellcited.safety.reading import Vocabulary, kept_phrases
+from wellcited.safety.rules import (
+    OWN_FILE,
+    Rule,
+    RuleBook,
+    data_files,
+    digest_of,
+    kept_lines,
+    load_rules,
+    read_table,
+)
 
 KEPT = "rules.json"
 
@@ -47,17 +56,19 @@ def open_edition(safety_file: Path | None = None, kept: Path | None = None) -> E
 def keep_edition(folder: Path, safety_file: Path | None = None) -> None:
     """Write the edition of the files as they are into `folder`. Raises SafetyDataError as `open_edition` does."""
     edition = open_edition(safety_file)
-    book = edition.book
+    book, vocabulary = edition.book, edition.book.vocabulary
     table = {
         "digest": digest_of(edition_files(safety_file)),
         "version": book.version,
         "rules": [{field.name: _plain(getattr(rule, field.name)) for field in fields(rule)} for rule in book.rules],
-        "lines": book.lines,
-        "elements": book.vocabulary.elements,
-        "exact": book.vocabulary.exact,
-        "starts": book.vocabulary.starts,
-        "phrases": book.vocabulary.phrases,
-        "modifiers": book.modifiers,
+        "lines": book.lines.kept,
+        "names": _plain(vocabulary.names),
+        "elements": vocabulary.elements,
+        "exact": vocabulary.exact,
+        "starts": vocabulary.starts,
+        "holders": vocabulary.holders,
+        "numeric": vocabulary.numeric,
+        "phrases": vocabulary.phrases.kept,
         "places": _plain(book.places),
         "spelling": book.spelling,
         "messages": edition.messages,
@@ -77,11 +88,12 @@ def _kept(path: Path, digest: str) -> Edition | None:
             Rule(**rule | {name: tuple(rule[name]) for name in tuples} | {name: frozenset(rule[name]) for name in sets})
             for rule in table["rules"]
         ]
-        vocabulary = Vocabulary(*(table[name] for name in ("elements", "exact", "starts", "phrases")))
+        turned = {name: table[name] for name in ("elements", "exact", "starts", "holders", "numeric")}
+        phrases = kept_phrases(table["phrases"])
+        vocabulary = Vocabulary(names=frozenset(table["names"]), phrases=phrases, **turned)
+        lines = kept_lines(table["lines"], rules)
         places, spelling = frozenset(table["places"]), table["spelling"]
-        book = RuleBook(
-            table["version"], tuple(rules), table["lines"], vocabulary, table["modifiers"], places, spelling
-        )
+        book = RuleBook(table["version"], tuple(rules), lines, vocabulary, places, spelling)
         common = {language: frozenset(words) for language, words in table["common"].items()}
         return Edition(book, table["messages"], common)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -67,13 +67,16 @@ def check(book: RuleBook, matcher: Matcher, normal: list[str], path: Path) -> No
     """
     for rule in (rule for rule in book.rules if rule.own):
         for sentence in rule.examples:
-            if TIERS.index(matcher.examine([sentence]).tier) < TIERS.index(rule.tier):
+            if TIERS.index(matcher.examine(matcher.read([sentence])).tier) < TIERS.index(rule.tier):
                 raise SafetyDataError(
                     f"{path}: rule {rule.id!r} does not refer its example {sentence!r} as {rule.tier}; "
                     "add its words to 'when', or correct the sentence"
                 )
         for sentence in rule.near_misses:
-            if any(one.rule == rule.id and not one.switched_off_by for one in matcher.examine([sentence]).findings):
+            if any(
+                one.rule == rule.id and not one.switched_off_by
+                for one in matcher.examine(matcher.read([sentence])).findings
+            ):
                 raise SafetyDataError(
                     f"{path}: rule {rule.id!r} fires on its near miss {sentence!r}; "
                     "narrow 'when', for example with another word or with & !word"
@@ -85,7 +88,7 @@ def check(book: RuleBook, matcher: Matcher, normal: list[str], path: Path) -> No
         for sentence in rule.examples if rule.tier in ("emergency", "urgent") else ():
             said = f" {' '.join(matcher.forms(sentence))} "
             hidden = next((phrase for phrase, form in zip(normal, forms, strict=True) if form in said), None)
-            if hidden and TIERS.index(matcher.examine([sentence]).tier) < TIERS.index(rule.tier):
+            if hidden and TIERS.index(matcher.examine(matcher.read([sentence])).tier) < TIERS.index(rule.tier):
                 raise SafetyDataError(
                     f"{path}: the normal phrase {hidden!r} would silence rule {rule.id!r} on {sentence!r}; "
                     "write a longer phrase"

@@ -9,8 +9,9 @@ from pathlib import Path
 from wellcited.datatypes import Message, Triage
 from wellcited.safety.classifier import Classifier
 from wellcited.safety.edition import Edition, edition_files, keep_edition, open_edition
+from wellcited.safety.findings import UNREADABLE, Examination, Finding
 from wellcited.safety.head import HEAD_FILE, Encode, Head, head_file, keep_head, open_head
-from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
+from wellcited.safety.matching import Matcher
 from wellcited.safety.messages import Messages, load_messages
 from wellcited.safety.opinion import SecondOpinion, holds
 from wellcited.safety.rules import digest_of
@@ -92,9 +93,9 @@ class Guardrail:
     def examine(self, question: str, history: Sequence[Message] = ()) -> Examination:
         """Every rule that matched in the conversation, with its evidence, the head's opinion, and the tier of both."""
         told = [message.content for message in history if message.role == "user"]
-        texts = [*told[-MOST_TURNS:], question]
-        seen = self._matcher.examine(texts).model_copy(update={"rules_version": self.rules_version})
-        return self._second.on(texts, seen) if self._second else seen
+        turns = self._matcher.read([*told[-MOST_TURNS:], question])
+        seen = self._matcher.examine(turns).model_copy(update={"rules_version": self.rules_version})
+        return self._second.on(turns, seen) if self._second else seen
 
     def forms(self, text: str) -> list[str]:
         """The words of a message as rules and head read them."""
@@ -102,7 +103,8 @@ class Guardrail:
 
     def is_firm(self, texts: Sequence[str], findings: Sequence[Finding]) -> bool:
         """Whether the head may not lower what these findings say of the reader's messages `texts`."""
-        return any(holds(self._matcher, one, texts) for one in findings if one.switched_off_by is None)
+        turns = self._matcher.read(texts)
+        return any(holds(self._matcher, one, turns) for one in findings if one.switched_off_by is None)
 
     def _verdict(self, examination: Examination, question: str) -> Triage:
         if examination.tier == "none":

@@ -26,12 +26,14 @@ def language_of(words: Words, common: Mapping[str, Iterable[str]]) -> Language:
 def plainly_english(words: Words, common: Mapping[str, Iterable[str]]) -> bool:
     """Whether several of the commonest words are English and at most one belongs to another of the six alone."""
     forms = [word.form for word in words.words]
+    if sum(form in common["en"] for form in forms) < PLAINLY:
+        return False
     others = (
         sum(form in common[language] and form not in common["en"] for form in forms)
         for language in LANGUAGES
         if language != "en"
     )
-    return sum(form in common["en"] for form in forms) >= PLAINLY and max(others) <= 1
+    return max(others) <= 1
 
 
 def unreadable(words: Words, common: Mapping[str, Iterable[str]]) -> bool:
@@ -40,10 +42,13 @@ def unreadable(words: Words, common: Mapping[str, Iterable[str]]) -> bool:
     Names, anatomy, single words, emoji and gibberish are not enough: it takes a run of letters of another script, or
     several of another language's commonest words and hardly any of ours.
     """
-    latin = sum(len(word.form) for word in words.words if word.form.isalpha())
-    if words.foreign >= FOREIGN_LETTERS and words.foreign > latin:
-        return True
+    if words.foreign >= FOREIGN_LETTERS:
+        latin = sum(len(word.form) for word in words.words if word.form.isalpha())
+        if words.foreign > latin:
+            return True
     forms = [word.form for word in words.words]
     foreign = {form for form in forms if form in common["foreign"]}
+    if len(forms) < 4 or len(foreign) < FOREIGN_WORDS:
+        return False
     ours = sum(any(form in common[language] for language in LANGUAGES) for form in forms)
-    return len(forms) >= 4 and len(foreign) >= FOREIGN_WORDS and len(foreign) > ours
+    return len(foreign) > ours

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 
 from wellcited.errors import SafetyDataError
-from wellcited.safety.patterns import Pattern, parse
+from wellcited.safety.patterns import Pattern, needs_of, parse
 
-ByNeed = Mapping[str, Sequence[tuple[int, int, Sequence[str]]]]
-"""Rule and number of each line, and the elements of words alone without which it cannot match; by the one of these that
-fewest lines share, "" where there is none: most lines are told apart by it in no time."""
+_AND = " & "
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ def conditions(line: str, places: Container[str], known: Container[str] | None =
     says what must be absent.
     """
     found = []
-    for part in line.split(" & "):
+    for part in line.split(_AND):
         pattern = parse(part.strip().removeprefix("!"), known, where)
         spoken = pattern.elements[0].vocabularies
         place = len(pattern.elements) == 1 and bool(spoken) and all(name in places for name in spoken)
@@ -46,16 +43,7 @@ def conditions(line: str, places: Container[str], known: Container[str] | None =
     return tuple(sorted(found, key=lambda condition: (condition.absent, not condition.pattern.anchor.plain)))
 
 
-def by_need(rules: Sequence[Sequence[Line]]) -> ByNeed:
-    """Turn the lines of `rules` round: from an element to the lines that need it."""
-    lines = [(rule, number, _needs(line)) for rule, some in enumerate(rules) for number, line in enumerate(some)]
-    shared = Counter(need for _, _, needed in lines for need in needed)
-    found: dict[str, list[tuple[int, int, Sequence[str]]]] = {}
-    for line in lines:
-        found.setdefault(min(line[2], key=lambda need: (shared[need], need), default=""), []).append(line)
-    return found
-
-
-def _needs(line: Line) -> Sequence[str]:
-    none: frozenset[str] = frozenset()
-    return sorted(none.union(*(condition.pattern.needs for condition in line if not condition.absent)))
+def needs_of_line(line: str) -> frozenset[str]:
+    """Return the elements without which a line cannot match: most lines are told apart by them in no time."""
+    parts = (part.strip() for part in line.split(_AND))
+    return frozenset[str]().union(*(needs_of(part) for part in parts if not part.startswith("!")))

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from wellcited.datatypes import Tier
 from wellcited.safety.classifier import Classifier
+from wellcited.safety.findings import UNREADABLE, Examination, Finding
 from wellcited.safety.head import LONGEST, RECENT, Head, Probabilities, signs, terms, traces
-from wellcited.safety.matching import UNREADABLE, Examination, Finding, Matcher
+from wellcited.safety.matching import OTHER_LANGUAGES, Matcher
 from wellcited.safety.rules import TIERS
+from wellcited.safety.text import Words
+from wellcited.safety.turns import Turn, forms
 
 COSTS = (1.0, 1.2, 3.0, 6.0)
 """What a needless referral costs, and what it costs to miss a professional, an urgent and an emergency message. Chosen
@@ -43,6 +46,16 @@ LEAST = 1e-6
 """No probability counts as less."""
 MOST_PARTS = 8
 """A message that is longer than the head can read is read in so many parts."""
+
+# "I'm on warfarin" is plain; "Grandad is on warfarin, I'm not", "I had one as a child" and longer spans are not.
+_PLAIN_WORDS = 6
+_JUST_BEFORE = 4
+_ONESELF = frozenset("i im ive id ill me my mine myself we were weve our".split())
+_NOT_PLAIN = frozenset(
+    "he she hes shes his her they theyre their them who people mum mom mother dad father nan gran wife husband hubby "
+    "partner friend mate sister brother son daughter aunt uncle neighbour colleague boss cousin client grandad grandma "
+    "not no never without dont havent was used if born child kid baby school joke joking kidding haha lol".split()
+)
 
 
 def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
@@ -79,19 +92,20 @@ class SecondOpinion:
         self.head = head
         self.classifier = classifier
 
-    def on(self, texts: Sequence[str], seen: Examination) -> Examination:
+    def on(self, turns: Sequence[Turn], seen: Examination) -> Examination:
         """Return the examination with the tier of both. Nobody's flag of an earlier turn is lowered unless it was
         plainly taken back, nor one in words that the head has not read."""
         if seen.findings and seen.findings[-1].rule == UNREADABLE:
             return seen
-        opinions = self._opinions(texts, seen)
+        texts = [turn.text for turn in turns]
+        opinions = self._opinions(turns, seen)
         chances = opinions[-1]
         live = [one for one in seen.findings if one.switched_off_by is None]
-        firm = any(holds(self._matcher, one, texts) for one in live)
+        firm = any(holds(self._matcher, one, turns) for one in live)
         with_sign = {one.turn for one in live}
         told: Tier = "none"
         for turn in self._in_doubt(texts, with_sign, firm, chances[0]):
-            before = texts[: turn + 1]
+            before = turns[: turn + 1]
             tier = self.on(before, self._matcher.examine(before)).tier
             if turn in with_sign:
                 firm = firm or tier != "none"
@@ -110,38 +124,63 @@ class SecondOpinion:
         others = [turn for turn in range(max(0, last - RECENT + 1), last) if turn not in with_sign and none < LET_GO]
         return [turn for turn in told if none < TAKEN_BACK or not has_read(texts, turn)] + others
 
-    def _opinions(self, texts: Sequence[str], seen: Examination) -> list[Probabilities]:
+    def _opinions(self, turns: Sequence[Turn], seen: Examination) -> list[Probabilities]:
         """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
-        head = self._judge(texts, seen)
+        head = self._judge(turns, seen)
         sure = not seen.findings and head[0] >= SURE
         if self.classifier is None or sure:
             return [head]
-        classifier = self.classifier.judge(texts)
+        classifier = self.classifier.judge([turn.text for turn in turns])
         return [head, classifier, together(head, classifier)]
 
-    def _judge(self, texts: Sequence[str], seen: Examination) -> Probabilities:
-        said = terms([self._matcher.forms(text[-LONGEST:]) for text in texts[-RECENT:]])
+    def _judge(self, turns: Sequence[Turn], seen: Examination) -> Probabilities:
+        texts = [turn.text for turn in turns]
+        said = terms([self._forms(turn) for turn in turns[-RECENT:]])
         numbers = signs(texts, seen.tier, seen.findings, seen.language, seen.again)
         return self.head.judge(texts, numbers, traces(seen.findings), said)
+
+    def _forms(self, turn: Turn) -> list[str]:
+        return forms(turn.words) if len(turn.text) <= LONGEST else self._matcher.forms(turn.text[-LONGEST:])
 
     def _elsewhere(self, text: str) -> Iterator[Tier]:
         """The grave tiers of the parts of a long message that come before what the head reads of it anyway."""
         for part in parts(text)[:-1]:
-            seen = self._matcher.examine([part])
-            tier = decide(seen.tier, self._opinions([part], seen)[-1])
+            turns = self._matcher.read([part])
+            seen = self._matcher.examine(turns)
+            tier = decide(seen.tier, self._opinions(turns, seen)[-1])
             if tier in ("urgent", "emergency"):
                 yield tier
 
 
-def holds(matcher: Matcher, one: Finding, texts: Sequence[str]) -> bool:
+def holds(matcher: Matcher, one: Finding, turns: Sequence[Turn]) -> bool:
     """Whether the head may not lower a finding: it has its own message, is a lasting state of the reader, is by a rule
     of the publisher, or stands where the head has not read."""
     if one.rule in matcher.own:
         return True
     lasts = one.rule in matcher.lasting and one.category not in LOOSE
-    if one.category in FIRM or (lasts and matcher.told_of_oneself(texts[one.turn], one)):
+    if one.category in FIRM or (lasts and told_of_oneself(turns[one.turn].words, one)):
         return True
-    return one.turn == len(texts) - 1 and one.start < len(texts[one.turn]) - LONGEST
+    return one.turn == len(turns) - 1 and one.start < len(turns[-1].text) - LONGEST
+
+
+def told_of_oneself(told: Words, one: Finding) -> bool:
+    """Whether a finding is what the reader plainly says of himself: in few words, of nobody else, denying nothing.
+
+    In the other languages, where the verb may say it alone, it is taken to.
+    """
+    if one.rule.endswith(OTHER_LANGUAGES):
+        return True
+    words = told.words
+    inside = [number for number, word in enumerate(words) if word.end > one.start and word.start < one.end]
+    sentences = {words[number].sentence for number in inside}
+    if {word.form for word in words if word.sentence in sentences} & _NOT_PLAIN:
+        return False
+    for sentence in sentences:
+        span = [number for number in inside if words[number].sentence == sentence]
+        near = words[max(0, span[0] - _JUST_BEFORE) : span[-1] + 1]
+        if len(span) <= _PLAIN_WORDS and any(w.form in _ONESELF and w.sentence == sentence for w in near):
+            return True
+    return False
 
 
 def has_read(texts: Sequence[str], turn: int) -> bool:

@@ -15,16 +15,18 @@ Cost grows with the number of words, never with how they combine: each step keep
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, KeysView, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import chain
-from typing import NamedTuple
+import sys
+from collections.abc import Container
+from typing import TYPE_CHECKING, NamedTuple
 
 from wellcited.errors import SafetyDataError
-from wellcited.safety.text import SCALE, Words
+from wellcited.safety.text import SCALE, Word
+
+if TYPE_CHECKING:
+    from wellcited.safety.reading import Reading
 
 _GAPS = {"..": 4, "...": 9}
+_OPENING = "^"
 _WORD = re.compile(r"[a-z0-9@]+\*?")
 _WORDS = re.compile(r"[a-z0-9]+\*?(?:\|[a-z0-9]+\*?)*\??")
 _RANGE = re.compile(r"(?P<kind>#\.?|@scale:)(?P<low>\d+(?:\.\d+)?)-(?P<high>\d+(?:\.\d+)?)")
@@ -33,17 +35,15 @@ NEGATIONS = frozenset(
     "zero none nicht kein keine keinen ohne ni sans pas aucun aucune sin nao sem non senza nessun nessuna".split()
 )
 
-MOST_KNOWN = 20_000
-"""So many words are remembered at most: nobody's nonsense fills the memory."""
-
-_NOWHERE: dict[int, tuple[int, ...]] = {}
-
 Match = tuple[int, int]
 Found = dict[int, int]
 
 
 class Element(NamedTuple):
-    """One place of a pattern: the alternatives that may stand there."""
+    """One place of a pattern: the alternatives that may stand there.
+
+    `source`, by which elements are told apart all the time, is interned wherever it comes from.
+    """
 
     source: str
     exact: frozenset[str]
@@ -54,137 +54,15 @@ class Element(NamedTuple):
     gap: int
     opens: bool
     plain: bool
-    """Words alone: absent from a message that has none of them, without looking further."""
+    """Words alone, no range and no vocabulary."""
 
-
-Phrases = Mapping[str, Sequence[str]]
-"""Patterns by the element that must stand somewhere, "" where that is none of words alone."""
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The elements that each word can stand in, by their numbers in `elements`, and the phrases of each vocabulary.
-
-    All of it is plain data, which a bundle keeps (edition.py): a pattern that no word of a message touches is never
-    parsed.
-    """
-
-    elements: Sequence[str]
-    exact: Mapping[str, Sequence[int]]
-    starts: Mapping[str, Sequence[int]]
-    phrases: Mapping[str, Phrases]
-    _known: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
-
-    def elements_of(self, form: str) -> frozenset[str]:
-        """The elements that a word can stand in; remembered, for people use the same words."""
-        known = self._known.get(form)
-        if known is None:
-            begins = (self.starts.get(form[:length], ()) for length in range(2, len(form) + 1))
-            numbers = chain(self.exact.get(form, ()), *begins)
-            known = frozenset(self.elements[number] for number in numbers)
-            if len(self._known) < MOST_KNOWN:
-                self._known[form] = known
-        return known
-
-
-def index(phrases: Mapping[str, Iterable[Pattern]], others: Iterable[Pattern]) -> Vocabulary:
-    """Turn all patterns round: from a word to the elements it can stand in, so that reading costs what is there."""
-    exact: dict[str, list[int]] = {}
-    starts: dict[str, list[int]] = {}
-    patterns = (*chain(*phrases.values()), *others)
-    elements = {element.source: element for pattern in patterns for element in pattern.elements}
-    for number, element in enumerate(elements.values()):
-        for word in sorted(element.exact):
-            exact.setdefault(word, []).append(number)
-        for start in element.starts:
-            starts.setdefault(start, []).append(number)
-    return Vocabulary(list(elements), exact, starts, {name: by_anchor(some) for name, some in phrases.items()})
-
-
-def by_anchor(patterns: Iterable[Pattern]) -> Phrases:
-    """Return patterns by the element that must stand somewhere."""
-    found: dict[str, list[str]] = {}
-    for pattern in patterns:
-        found.setdefault(pattern.anchor.source if pattern.anchor.plain else "", []).append(pattern.source)
-    return found
-
-
-@dataclass(slots=True)
-class Reading:
-    """One message being matched: remembers what each element and vocabulary found in it."""
-
-    words: Words
-    vocabulary: Vocabulary
-    hidden: frozenset[int] = frozenset()
-    present: KeysView[str] = field(init=False)
-    """The elements of words alone that stand somewhere."""
-    _plain: dict[str, list[int]] = field(default_factory=dict)
-    _elements: dict[str, dict[int, tuple[int, ...]]] = field(default_factory=dict)
-    _phrases: dict[str, tuple[Match, ...]] = field(default_factory=dict)
-    _negations: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.present = self._plain.keys()
-        total = 0
-        self._negations.append(0)
-        for word in self.words.words:
-            total += word.form in NEGATIONS
-            self._negations.append(total)
-        for form, positions in self.words.positions.items():
-            sources = self.vocabulary.elements_of(form)
-            if sources:
-                seen = [index for index in positions if index not in self.hidden]
-                for source in sources:
-                    self._plain.setdefault(source, []).extend(seen)
-
-    def lacks(self, element: Element) -> bool:
-        """Whether an element of words alone stands nowhere: the cheap way to say no to most patterns."""
-        return element.plain and element.source not in self._plain
-
-    def negated_between(self, first: int, last: int) -> bool:
-        return self._negations[last] > self._negations[first]
-
-    def phrases(self, name: str) -> tuple[Match, ...]:
-        """Where any phrase of a vocabulary stands."""
-        known = self._phrases.get(name)
-        if known is None:
-            self._phrases[name] = ()
-            known = self._phrases[name] = tuple(self.places(self.vocabulary.phrases[name]))
-        return known
-
-    def places(self, phrases: Phrases) -> list[Match]:
-        """Where any of `phrases` stands, in order."""
-        found: set[Match] = set()
-        for anchor in ("", *(self.present & phrases.keys())):
-            for source in phrases.get(anchor, ()):
-                found.update(sound(source).find(self))
-        return sorted(found)
-
-    def element(self, element: Element) -> dict[int, tuple[int, ...]]:
-        """Where an element stands: first word -> ends."""
-        if self.lacks(element):
-            return _NOWHERE
-        known = self._elements.get(element.source)
-        if known is None:
-            known = self._elements[element.source] = self._find(element)
-        return known
-
-    def _find(self, element: Element) -> dict[int, tuple[int, ...]]:
-        found: dict[int, set[int]] = {index: {index + 1} for index in self._plain.get(element.source, ())}
-        for kind, low, high in element.ranges:
-            for index in self.words.numbers:
-                word = self.words.words[index]
-                scale = word.form == SCALE
-                if (
-                    scale == (kind == "@scale:")
-                    and (kind != "#." or word.decimal)
-                    and low <= (word.value or 0.0) <= high
-                ):
-                    found.setdefault(index, set()).add(index + 1)
-        for name in element.vocabularies:
-            for first, last in self.phrases(name):
-                found.setdefault(first, set()).add(last)
-        return {first: tuple(sorted(ends)) for first, ends in found.items() if first not in self.hidden}
+    def counts(self, word: Word) -> bool:
+        """Whether a word is a number in one of the ranges."""
+        value, scale = word.value, word.form == SCALE
+        return value is not None and any(
+            scale == (kind == "@scale:") and (kind != "#." or word.decimal) and low <= value <= high
+            for kind, low, high in self.ranges
+        )
 
 
 class Pattern(NamedTuple):
@@ -194,10 +72,10 @@ class Pattern(NamedTuple):
     elements: tuple[Element, ...]
     anchor: Element
     needs: frozenset[str]
-    """The elements of words alone that must stand somewhere in the message."""
+    """The elements that must stand somewhere in the message."""
 
     def find(self, reading: Reading) -> list[Match]:
-        if not (self.needs <= reading.present and reading.element(self.anchor)):
+        if not (self.needs <= reading.possible and reading.element(self.anchor)):
             return []
         words = reading.words.words
         ends: Found = {}
@@ -229,10 +107,11 @@ class Pattern(NamedTuple):
         return [(begin, end) for end, begin in ends.items()]
 
 
-@lru_cache(maxsize=MOST_KNOWN)
-def sound(source: str) -> Pattern:
-    """Return a pattern that was parsed before, when the rules were checked; remembered."""
-    return parse(source, None, "")
+def needs_of(source: str) -> frozenset[str]:
+    """Return the elements that must stand somewhere for a pattern to match, without parsing it."""
+    return frozenset(
+        sys.intern(piece) for piece in source.split() if not (piece in _GAPS or piece == _OPENING or piece[-1] == "?")
+    )
 
 
 def parse(source: str, known: Container[str] | None, where: str) -> Pattern:
@@ -245,7 +124,7 @@ def parse(source: str, known: Container[str] | None, where: str) -> Pattern:
     for piece in source.split():
         if piece in _GAPS:
             gap = _GAPS[piece]
-        elif piece == "^":
+        elif piece == _OPENING:
             opens = True
         else:
             elements.append(_element(piece, gap, opens, known, where))
@@ -254,8 +133,7 @@ def parse(source: str, known: Container[str] | None, where: str) -> Pattern:
     if not solid or elements[0].optional:
         raise SafetyDataError(f"{where}: the pattern {source!r} must begin with a word that is not optional")
     anchor = min(solid, key=lambda e: (len(e.vocabularies) > 0, len(e.exact) + len(e.starts), -len(e.source)))
-    needs = frozenset(element.source for element in solid if element.plain)
-    return Pattern(source, tuple(elements), anchor, needs)
+    return Pattern(source, tuple(elements), anchor, needs_of(source))
 
 
 def _element(piece: str, gap: int, opens: bool, known: Container[str] | None, where: str) -> Element:
@@ -282,6 +160,6 @@ def _element(piece: str, gap: int, opens: bool, known: Container[str] | None, wh
             starts.append(part[:-1])
         else:
             exact.add(part)
-    source = piece.removesuffix("?")
+    source = sys.intern(piece.removesuffix("?"))
     plain = not ranges and not names
     return Element(source, frozenset(exact), tuple(starts), tuple(ranges), tuple(names), optional, gap, opens, plain)

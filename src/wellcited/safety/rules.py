@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from itertools import chain
 from typing import Any, Literal, cast
 
 from wellcited.datatypes import Tier
 from wellcited.errors import SafetyDataError
-from wellcited.safety.lines import ByNeed, by_need, conditions
-from wellcited.safety.patterns import Pattern, Phrases, Vocabulary, by_anchor, index, parse
+from wellcited.safety.lines import conditions, needs_of_line
+from wellcited.safety.patterns import Pattern, parse
+from wellcited.safety.reading import ByNeed, Vocabulary, by_rarest, index
 
 Scope = Literal["sentence", "message", "conversation"]
+LineNumber = Sequence[int]
+"""The number of a rule, and of one of its lines."""
+Lines = ByNeed[LineNumber, LineNumber]
 TIERS: tuple[Tier, ...] = ("none", "professional", "urgent", "emergency")
+MODIFIER = "modifier "
+"""Opens the names under which the phrases of the modifiers stand among the vocabularies."""
 MODIFIERS = ("negated", "past", "hypothetical", "fiction", "handled", "bystander")
 # "He says he's fine" does not make a broken hip less urgent.
 _FOR_PROFESSIONAL_ONLY = frozenset({"bystander"})
@@ -56,9 +61,8 @@ class RuleBook:
 
     version: str
     rules: tuple[Rule, ...]
-    lines: ByNeed
+    lines: Lines
     vocabulary: Vocabulary
-    modifiers: Mapping[str, Phrases]
     places: frozenset[str]
     """The vocabularies of places of the body and of persons."""
     spelling: Mapping[str, str]
@@ -96,20 +100,23 @@ def load_rules(files: Mapping[str, bytes], own_name: str = OWN_FILE) -> RuleBook
     entries += [(own_name, entry) for entry in own.get("rule", [])]
     rules = [_rule(entry, file, own=file == own_name) for file, entry in entries]
     _check_unique((rule.id for rule in rules), f"{own_name}: " if own else "")
-    lines = [
-        [conditions(line, places, names, _where(entry, file)) for line in rule.when]
+    read = [
+        conditions(line, places, names, _where(entry, file))
         for rule, (file, entry) in zip(rules, entries, strict=True)
+        for line in rule.when
     ]
-    others = [condition.pattern for some in lines for line in some for condition in line]
-    return RuleBook(
-        digest_of(files)[:12],
-        tuple(rules),
-        by_need(lines),
-        index(vocabularies, [*others, *chain(*modifiers.values())]),
-        {name: by_anchor(patterns) for name, patterns in modifiers.items()},
-        places,
-        settings["spelling"],
+    vocabularies |= {MODIFIER + name: patterns for name, patterns in modifiers.items()}
+    vocabulary, likely = index(vocabularies, (condition.pattern for line in read for condition in line))
+    numbered = (
+        (needs_of_line(line), (rule, number)) for rule, one in enumerate(rules) for number, line in enumerate(one.when)
     )
+    lines = kept_lines(by_rarest(numbered, likely), rules)
+    return RuleBook(digest_of(files)[:12], tuple(rules), lines, vocabulary, places, settings["spelling"])
+
+
+def kept_lines(kept: Mapping[str, Sequence[LineNumber]], rules: Sequence[Rule]) -> Lines:
+    """Return the lines of `rules`, checked before, as a rule book holds them."""
+    return ByNeed(kept, lambda line: (needs_of_line(rules[line[0]].when[line[1]]), line))
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

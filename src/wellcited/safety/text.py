@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 # Letters of other scripts that look like Latin ones; used only inside a message that is otherwise Latin.
 _LOOKALIKES = {
@@ -43,6 +44,7 @@ _TOKEN = re.compile(
     r"|(?P<other>[^\W\d_]+)"
 )
 _GLUED = re.compile(r"^(?P<letters>[a-z]{1,3})(?P<digits>\d+)(?P<rest>[a-z]*)$|^(?P<number>\d+)(?P<unit>[a-z]+)$")
+_DRAWN_OUT = re.compile(r"([a-z])\1{2,}")
 _UNITS = frozenset({"s", "yo", "y", "yr", "f", "m"})
 _NUMBERS = {
     **{w: float(n) for n, w in enumerate(
@@ -77,8 +79,7 @@ _ELIDED = frozenset("j l d n m s t c qu jusqu lorsqu puisqu un dell nell all sul
 SCALE = "@scale"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word: `text[start:end]` of the original message; `value` is set where it reads as a number."""
 
     form: str
@@ -122,6 +123,8 @@ class Words:
 
 def fold(text: str) -> tuple[str, list[int]]:
     """Lower-case, without accents, invisible characters and disguises; with the original offset of each character."""
+    if text.isascii():
+        return text.lower(), list(range(len(text)))
     mostly_latin = _mostly_latin(text)
     letters: list[str] = []
     origin: list[int] = []
@@ -189,6 +192,8 @@ def _forms(kind: str, piece: str) -> list[tuple[str, float | None, bool]]:
     if kind == "number":
         return [(piece, float(piece.replace(",", ".")), "." in piece or "," in piece)]
     piece = _CONTRACTIONS.get(piece, piece)
+    if piece.isalpha():
+        return [_plain(piece)]
     before, mark, after = piece.partition("'")
     if mark and before in _ELIDED and len(after) > 1:
         return [(before, None, False), (after.replace("'", ""), _NUMBERS.get(after), False)]
@@ -196,14 +201,18 @@ def _forms(kind: str, piece: str) -> list[tuple[str, float | None, bool]]:
         piece = piece[:-2]
     piece = piece.replace("'", "")
     if piece.isalpha():
-        form = re.sub(r"([a-z])\1{2,}", r"\1", piece)
-        return [(form, _NUMBERS.get(form), False)]
+        return [_plain(piece)]
     if (glued := _GLUED.match(piece)) and (not glued["rest"] or glued["rest"] in _UNITS):
         parts = [
             part for part in (glued["letters"], glued["digits"], glued["rest"], glued["number"], glued["unit"]) if part
         ]
         return [(part, float(part) if part.isdigit() else None, False) for part in parts]
     return [(piece.translate(_DIGITS_AS_LETTERS), None, False)]
+
+
+def _plain(letters: str) -> tuple[str, float | None, bool]:
+    form = _DRAWN_OUT.sub(r"\1", letters) if _DRAWN_OUT.search(letters) else letters
+    return form, _NUMBERS.get(form), False
 
 
 def _close_up(match: re.Match[str]) -> str:

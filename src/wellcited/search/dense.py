@@ -12,8 +12,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import faiss
 import numpy as np
@@ -47,11 +48,28 @@ def is_large(rows: int) -> bool:
     return rows > EXACT_UP_TO
 
 
+class Cosines(Protocol):
+    """The cosines of one question with the rows of an index."""
+
+    def of(self, rows: Rows) -> Vectors:
+        """Return those of `rows`, of shape (len(rows),)."""
+
+    def best(self, k: int) -> Rows:
+        """Return the `k` nearest rows, in any order, all where there are no more."""
+
+
 class DenseIndex:
     """Unit vectors by row number, every one of them compared."""
 
     def __init__(self, index: faiss.Index) -> None:
         self._index = index
+
+    @cached_property
+    def _all(self) -> Vectors:
+        """The vectors, of shape (rows, dimension): the memory of FAISS, not a copy."""
+        flat: Any = self._index
+        found: Vectors = faiss.rev_swig_ptr(flat.get_xb(), len(self) * self.dimension)
+        return found.reshape(len(self), self.dimension)
 
     @classmethod
     def build(cls, vectors: NDArray[Any]) -> DenseIndex:
@@ -100,10 +118,27 @@ class DenseIndex:
         scores, rows = self._index.search(queries, min(k, len(self)))
         return scores, rows
 
+    def cosines(self, query: Vectors) -> Cosines:
+        """Return the cosines of `query`, of shape (dimension,), with every row."""
+        return _Compared(self._all @ query)
+
     def vectors(self, rows: Rows) -> Vectors:
         """Return the stored vectors of `rows`, of shape (len(rows), dimension)."""
-        found: Vectors = self._index.reconstruct_batch(rows)
+        found: Vectors = self._all[rows]
         return found
+
+
+class _Compared:
+    def __init__(self, cosines: Vectors) -> None:
+        self._cosines = cosines
+
+    def of(self, rows: Rows) -> Vectors:
+        return self._cosines[rows]
+
+    def best(self, k: int) -> Rows:
+        if k >= len(self._cosines):
+            return np.arange(len(self._cosines))
+        return np.argpartition(-self._cosines, k - 1)[:k]
 
 
 class _Approximate(DenseIndex):
@@ -180,6 +215,10 @@ class _Approximate(DenseIndex):
             scores[number], rows[number] = cosines[best], near[best]
         return scores, rows
 
+    def cosines(self, query: Vectors) -> Cosines:
+        """Return the cosines of `query`, of shape (dimension,), with the rows that will be asked for."""
+        return _ComparedOnDemand(self, query)
+
     def vectors(self, rows: Rows) -> Vectors:
         """Return the stored vectors of `rows`, of shape (len(rows), dimension)."""
         return self._stored[rows].astype(np.float32)
@@ -213,6 +252,19 @@ class _Approximate(DenseIndex):
             if self._recall >= GOAL or probes == self._lists.nlist:
                 return self._recall >= GOAL
             probes = min(-(-probes * 5 // 4), self._lists.nlist)
+
+
+class _ComparedOnDemand:
+    def __init__(self, index: DenseIndex, query: Vectors) -> None:
+        self._index = index
+        self._query = query
+
+    def of(self, rows: Rows) -> Vectors:
+        return self._index.vectors(rows) @ self._query
+
+    def best(self, k: int) -> Rows:
+        found: Rows = self._index.search(self._query[None, :], k)[1][0]
+        return found
 
 
 class StoredFile:

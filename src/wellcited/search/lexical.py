@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -104,11 +105,13 @@ class LexicalIndex:
     def holding(self, query: Sequence[str], entries: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which of `entries` hold each term of `query`, of shape (len(entries), len(query))."""
         held = np.zeros((len(entries), len(query)), dtype=np.bool_)
+        marked = np.zeros(self._entries, dtype=np.bool_)
         for number, term in enumerate(query):
             if term in self._vocabulary:
-                holders = self._indices[self._column(term)]  # in order
-                places = np.searchsorted(holders, entries.astype(holders.dtype))
-                held[:, number] = holders[np.minimum(places, len(holders) - 1)] == entries
+                holders = self._indices[self._column(term)]
+                marked[holders] = True
+                held[:, number] = marked[entries]
+                marked[holders] = False
         return held
 
     @staticmethod
@@ -130,7 +133,7 @@ class LexicalIndex:
         """Return ln(1 + (N - n + 0.5) / (n + 0.5)), Robertson's inverse document frequency, for n of N entries."""
         column = self._column(term) if term in self._vocabulary else slice(0, 0)
         count = column.stop - column.start
-        return float(np.log1p((self._entries - count + 0.5) / (count + 0.5)))
+        return math.log1p((self._entries - count + 0.5) / (count + 0.5))
 
     def _column(self, term: str) -> slice:
         number = self._vocabulary[term]

@@ -13,6 +13,8 @@ from wellcited.datatypes import Answer, Document, Message
 from wellcited.settings import Settings
 from wellcited.web.openapi import answer_examples, documented
 
+_FRESH = {"Cache-Control": "no-store"}
+
 
 class Answering(Protocol):
     """What the web room needs of an assistant."""
@@ -110,13 +112,14 @@ def api_router(assistant: Answering, settings: Settings, readiness: Readiness) -
             **documented(settings, 401, 403, 413, 415, 422, 429, 500, 503),
         },
     )
-    def ask(body: bounded, response: Response) -> Answer:
+    def ask(body: bounded) -> Response:
         """Answer from the guide alone: its own words with citations, a referral, or "the guide does not say".
 
         Nothing is kept between calls: send the conversation along to ask a follow-up.
         """
-        response.headers["Cache-Control"] = "no-store"
-        return ask_within(assistant, settings, body.question, body.history)
+        answer = ask_within(assistant, settings, body.question, body.history)
+        # Written here: FastAPI would check an Answer once more, and hold up the event loop for it.
+        return Response(answer.model_dump_json(), headers=_FRESH, media_type="application/json")
 
     @router.get("/healthz", tags=["server"], summary="Is the server alive?", operation_id="isAlive")
     def healthz() -> Health:
