@@ -26,6 +26,8 @@ Array = NDArray[Any]
 BALANCE = 0.9
 """How much of the differences in reach between the channels of an input is moved into the weights, 0 to 1."""
 LARGEST = 127
+PAIRS = 124
+"""What two neighbouring weights may sum to before they are rounded, which may add a few."""
 DAMPING = 0.01
 """What is added to the moments of the inputs, a share of their mean, so that rounding does not trust the samples."""
 STRIDE = 32
@@ -230,9 +232,9 @@ class _Graph:
         """Add a product of integers: one scale for the input, one for each column of the weights."""
         weight, bias = self._weights[f"{layer}.weight"], self._weights[f"{layer}.bias"]
         wanted = weight * stream.divided
-        # Processors without VNNI add two neighbours' products in 16 bits: together they are to stay below 128.
+        # Processors without VNNI add two neighbours' products in 16 bits, which two weights of together 128 still fit.
         pairs = np.abs(wanted[:, 0::2] + wanted[:, 1::2]).max(1)
-        scale = np.maximum(np.maximum(np.abs(wanted).max(1), pairs), 1e-9) / LARGEST
+        scale = np.maximum(np.maximum(np.abs(wanted).max(1) / LARGEST, pairs / PAIRS), 1e-9)
         columns = _rounded(wanted.T / scale, stream.moment)
         given = [
             stream.rounded,
