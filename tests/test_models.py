@@ -22,7 +22,9 @@ VOCABULARY = """[PAD] [UNK] [CLS] [SEP] [MASK] a kettle chain bicycle oil water 
 . , once month : query passage short longer text as of guide may be ##s ##e ##d""".split()
 
 
-def make_model(folder: Path, pooling: str = "cls", prompts: dict[str, str] | None = None, lower: bool = True) -> Path:
+def make_model(
+    folder: Path, pooling: str = "cls", prompts: dict[str, str] | None = None, lower: bool = True, hidden: int = 24
+) -> Path:
     """Write a small model with weights by chance, as sentence-transformers saves one."""
     import torch
     from sentence_transformers import SentenceTransformer
@@ -38,12 +40,12 @@ def make_model(folder: Path, pooling: str = "cls", prompts: dict[str, str] | Non
     size = len(dict.fromkeys(words))
     config = BertConfig(
         vocab_size=size,
-        hidden_size=24,
+        hidden_size=hidden,
         num_hidden_layers=2,
         num_attention_heads=2,
-        intermediate_size=48,
+        intermediate_size=2 * hidden,
         max_position_embeddings=40,
-        initializer_range=0.5,
+        initializer_range=0.5 * (24 / hidden) ** 0.5,
     )
     BertModel(config).save_pretrained(base)
     transformer = Transformer(str(base), max_seq_length=32)

@@ -59,13 +59,15 @@ class ModelInfo(Value):
     passage_prefix: str | None = None
     weights: Weights = "int8"
     """How the export keeps its weights."""
+    recipe: int = 1
+    """Which way of exporting it was, of those that give other vectors."""
     classifier: str = ""
     """The digest of the guardrail's classifier that stands beside the export; "" where there is none."""
 
     @property
     def vectors_key(self) -> str:
         """What tells an export from any other: two models with one key give the same, whatever their names."""
-        return "+".join(filter(None, [self.key, self.weights, self.classifier]))
+        return "+".join(filter(None, [self.key, self.weights, str(self.recipe), self.classifier]))
 
     @property
     def key(self) -> str:

