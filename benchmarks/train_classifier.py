@@ -49,7 +49,7 @@ ACCEPTED = 0.15
 SMOOTHED = 0.01
 """What every tier gets anyway."""
 TALKS = 200
-HELD_ON = 700
+HELD_ON = 300
 """So many messages with a sign are followed by ordinary questions: the sign holds."""
 STRANGERS = 150
 
