@@ -85,7 +85,7 @@ class FakeGuardrail:
 
 class FakeOpening:
     @classmethod
-    def live(cls, settings: Settings) -> FakeOpening:
+    def for_one_answer(cls, settings: Settings) -> FakeOpening:
         if settings.index.name == "missing":
             raise IndexMissing(f"{settings.index}: there is no index\nhere; run: wellcited index")
         return cls()
@@ -99,7 +99,7 @@ class FakeAssistant:
 
     @classmethod
     def open(cls, index: Path, settings: Settings) -> FakeAssistant:
-        return cls.opened(FakeOpening.live(settings.model_copy(update={"index": index})), settings)
+        return cls.opened(FakeOpening.for_one_answer(settings.model_copy(update={"index": index})), settings)
 
     @classmethod
     def opened(cls, opening: FakeOpening, settings: Settings) -> FakeAssistant:

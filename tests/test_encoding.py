@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +184,30 @@ def test_an_encoder_that_cannot_be_opened_is_told_with_the_command_that_mends_it
         (folder / missing).write_bytes(content)
     with pytest.raises(IndexDamaged, match=r"encoder: the encoder cannot be opened: .*run: wellcited index"):
         QueryEncoder(folder)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 20_000_000])
+def test_what_lasts_is_not_harmed_by_a_file_that_is_overwritten_in_place(
+    tiny: Built, tmp_path: Path, damage: bytes
+) -> None:
+    shutil.copytree(tiny.build.folder / bundle.ENCODER, tmp_path / "encoder")
+    encoder = QueryEncoder(tmp_path / "encoder", lasting=True)
+    wanted = encoder.encode(["one"]), encoder.classified(["one"])
+    for path in (tmp_path / "encoder").iterdir():
+        path.write_bytes(damage)
+    fresh = "a text that has not been encoded before"
+    assert np.isfinite(encoder.encode([fresh])).all()
+    assert (encoder.encode(["one"]) == wanted[0]).all()
+    assert (encoder.classified(["one"]) == wanted[1]).all()
+
+
+def test_without_room_for_a_copy_the_files_of_the_index_are_used_and_that_is_told(
+    tiny: Built, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    encoder = QueryEncoder(tiny.build.folder / bundle.ENCODER, lasting=True)
+    assert np.isfinite(encoder.encode(["one"])).all()
+    assert "No space left on device" in caplog.text

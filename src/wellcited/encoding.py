@@ -7,9 +7,10 @@ models.py exports it from a sentence-transformers model. The two agree to 1e-4 i
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
@@ -22,6 +23,8 @@ from wellcited.errors import IndexDamaged
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 
@@ -72,10 +75,11 @@ def in_batches(
 class QueryEncoder:
     """The exported encoder: questions at answer time, and the texts of the guides at index time."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, lasting: bool = False) -> None:
         """Open the files that `PassageEncoder.export` wrote. Raises IndexDamaged where they cannot be used.
 
-        One thread is best for single questions of many readers; 0 takes every core that the process may use.
+        One thread is best for single questions of many readers; 0 takes every core that the process may use. ONNX
+        Runtime maps the weights: what is `lasting` maps a copy of its own, which nobody can overwrite or shorten.
         """
         from tokenizers import Tokenizer
 
@@ -89,11 +93,15 @@ class QueryEncoder:
             self._lower_case: bool = config["lower_case"]
             self._tokenizer.enable_truncation(config["max_tokens"])
             self._tokenizer.enable_padding(pad_id=config["pad_id"], pad_token=config["pad_token"])
-            self._session = _session(folder / ONNX_FILE, threads)
+            self._classifier: InferenceSession | None = None
+            with ExitStack() as until_mapped:
+                files = _own_copy(folder, until_mapped) if lasting else folder
+                self._session = _session(files / ONNX_FILE, threads)
+                if lasting and (files / CLASSIFIER_FILE).exists():
+                    self._classifier = _session(files / CLASSIFIER_FILE, threads)
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions
             raise _unusable(folder, error) from error
         self._folder = folder
-        self._classifier: InferenceSession | None = None
         self._loading = Lock()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -162,6 +170,22 @@ def _session(path: Path, threads: int) -> InferenceSession:
     return onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
     )
+
+
+def _own_copy(folder: Path, until_mapped: ExitStack) -> Path:
+    """Return a copy of graphs and weights that is gone afterwards: what is mapped stays. Without room, `folder`."""
+    import shutil
+    from tempfile import TemporaryDirectory
+
+    try:
+        own = Path(until_mapped.enter_context(TemporaryDirectory(prefix="wellcited-")))
+        for path in folder.iterdir():
+            if path.suffix in (".onnx", ".weights"):
+                shutil.copyfile(path, own / path.name)
+        return own
+    except OSError as error:
+        log.warning("no room for a copy of the encoder's weights (%s): those of the index are mapped", error.strerror)
+        return folder
 
 
 def _unusable(folder: Path, error: Exception) -> IndexDamaged:

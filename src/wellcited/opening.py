@@ -31,17 +31,18 @@ def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
 class Opening:
     """A build that is being checked, and its encoder (or one that is the same) that is being loaded."""
 
-    def __init__(self, build: Build, encoder: Encoder | None = None) -> None:
+    def __init__(self, build: Build, encoder: Encoder | None = None, lasting: bool = True) -> None:
+        """Begin to open `build`. What is not `lasting` gives one answer, and maps the files as they lie there."""
         self.build = build
         pool = ThreadPoolExecutor(max_workers=2)
         self._verified = pool.submit(build.verify)
-        self._encoder = pool.submit(lambda: encoder or _encoder_of(build))
+        self._encoder = pool.submit(lambda: encoder or _encoder_of(build, lasting))
         pool.shutdown(wait=False)
 
     @classmethod
-    def live(cls, settings: Settings) -> Opening:
+    def for_one_answer(cls, settings: Settings) -> Opening:
         """Begin to open the live build. Raises as `bundle.live_build` does."""
-        return cls(live_build(settings.index, settings))
+        return cls(live_build(settings.index, settings), lasting=False)
 
     def encoder(self) -> Encoder:
         """Return the encoder, once every file is known to be whole. Raises IndexDamaged."""
@@ -49,7 +50,7 @@ class Opening:
         return self._encoder.result()
 
 
-def _encoder_of(build: Build) -> Encoder:
+def _encoder_of(build: Build, lasting: bool) -> Encoder:
     from wellcited.encoding import QueryEncoder
 
-    return QueryEncoder(build.folder / ENCODER)
+    return QueryEncoder(build.folder / ENCODER, lasting=lasting)

@@ -63,7 +63,7 @@ def answer(asked: Asked) -> None:
 
     settings = load_settings(index=asked.index)
     question, turns = read(asked.question), read_history(asked.history)
-    opening = Opening.live(settings)
+    opening = Opening.for_one_answer(settings)
     from wellcited.assistant import Assistant  # loaded meanwhile
 
     found = Assistant.opened(opening, settings).ask(question, history=turns)
