@@ -54,6 +54,7 @@ def guarded(head: Head, classifier: Classifier, monkeypatch: pytest.MonkeyPatch)
 def test_it_reads_the_latest_messages_and_of_long_ones_the_end() -> None:
     assert reading(["one", "two", "three", "four"]) == "two [SEP] three [SEP] four"
     assert reading(["it is " + "very " * 400 + "sore"]).endswith("very sore")
+    assert reading(["numb since 10:30 <b>today</b> javascript:x=1 see http://a.b/c"]) == "numb since 10:30     see  "
     varied = " ".join(map(str, range(1000)))
     assert reading([varied]) == varied[-LONGEST:]
 

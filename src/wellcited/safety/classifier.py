@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -33,10 +34,12 @@ LONGEST = 1000
 """The classifier reads the end of the latest messages, so many characters: what the model takes."""
 BETWEEN = " [SEP] "
 
+_CODE = re.compile(r"\S*(?:[=<>{}|\\^`]|[a-z]:(?=[a-z/]))\S*", re.IGNORECASE)
+
 
 def reading(texts: Sequence[str]) -> str:
-    """Return the latest messages as the classifier reads them."""
-    return BETWEEN.join(map(without_filler, texts[-RECENT:]))[-LONGEST:]
+    """Return the latest messages as the classifier reads them, without filler and without what is code, not words."""
+    return BETWEEN.join(_CODE.sub(" ", without_filler(text)) for text in texts[-RECENT:])[-LONGEST:]
 
 
 def learned() -> bytes:

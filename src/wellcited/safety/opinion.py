@@ -17,8 +17,8 @@ from wellcited.safety.turns import Turn, forms
 COSTS = (1.0, 1.2, 3.0, 6.0)
 """What a needless referral costs, and what it costs to miss a professional, an urgent and an emergency message. Chosen
 on the risk curve that benchmarks/train_guardrail.py prints, from messages that the head had not seen."""
-OVERRULE = {"professional": 0.5, "urgent": 0.7, "emergency": 0.8}
-"""What the rules say stands unless the head is this sure that nothing is wrong."""
+OVERRULE = {"professional": 0.5, "urgent": 0.75, "emergency": 0.9}
+"""What the rules say stands unless the learned two are this sure that nothing is wrong."""
 TELL_EMERGENCY = 0.38
 TELL_URGENT = 0.5
 """Of the probability of being referred at all, the share from which the graver tier is told. A missed emergency costs
