@@ -38,7 +38,7 @@ TAKEN_BACK = 0.9
 sure that nothing is wrong: it was a dog, a film, or years ago."""
 LET_GO = 0.8
 """So sure they must be where no rule saw a sign in that turn, but they did."""
-SURE = 0.97
+SURE = 0.95
 """Where no rule matched and the head is this sure that nothing is wrong, the classifier is not asked."""
 SHARES = (0.6, 0.6)
 """How much of the logarithm of the probabilities of head and classifier counts, chosen on messages new to both."""
