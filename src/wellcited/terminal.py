@@ -168,7 +168,7 @@ def show_examination(found: Examination, console: Console) -> None:
 
     for name, chances in (("head", found.head), ("classifier", found.classifier)):
         if chances is None:
-            say(f"{name}  not asked: no rule matched, and the head is sure")
+            say(f"{name}  not asked: no rule holds, and the head is sure")
         else:
             told = ", ".join(f"{tier} {share:.2f}" for tier, share in zip(TIERS, chances, strict=True))
             say(f"{name:<8}  {told}")

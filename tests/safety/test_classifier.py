@@ -84,6 +84,13 @@ def test_where_a_rule_matched_it_is_asked_however_sure_the_head_is(monkeypatch: 
     assert ear.read == [FALSE_ALARM]
 
 
+def test_a_rule_that_was_switched_off_is_no_reason_to_ask_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Listening()
+    seen = guarded(sure_of("none"), leaning_to("none", encode=ear), monkeypatch).examine("no fever, no numb leg")
+    assert seen.findings
+    assert (seen.tier, ear.read) == ("none", [])
+
+
 @pytest.mark.parametrize("tier", TIERS)
 def test_where_the_head_is_in_doubt_it_decides(tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = guarded(unsure(), leaning_to(tier), monkeypatch).examine(ORDINARY)

@@ -39,7 +39,7 @@ sure that nothing is wrong: it was a dog, a film, or years ago."""
 LET_GO = 0.8
 """So sure they must be where no rule saw a sign in that turn, but they did."""
 SURE = 0.95
-"""Where no rule matched and the head is this sure that nothing is wrong, the classifier is not asked."""
+"""Where no rule holds and the head is this sure that nothing is wrong, the classifier is not asked."""
 SHARES = (0.6, 0.6)
 """How much of the logarithm of the probabilities of head and classifier counts, chosen on messages new to both."""
 LEAST = 1e-6
@@ -127,7 +127,7 @@ class SecondOpinion:
     def _opinions(self, turns: Sequence[Turn], seen: Examination) -> list[Probabilities]:
         """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
         head = self._judge(turns, seen)
-        sure = not seen.findings and head[0] >= SURE
+        sure = seen.tier == "none" and head[0] >= SURE
         if self.classifier is None or sure:
             return [head]
         classifier = self.classifier.judge([turn.text for turn in turns])
