@@ -63,7 +63,7 @@ def open_page(browser: Browser, server: Running) -> Iterator[Open]:
             lambda request: None if request.url.startswith((server.url, "data:")) else foreign.append(request.url),
         )
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None

@@ -205,7 +205,7 @@ def visit(browser: Browser, site: Site, served: Served) -> Iterator[Go]:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         context.add_init_script(CANARY + WATCH)
         page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(30_000)
         made = Visit(page, context, [], [])
         visits.append((made, expected))
         context.on("request", lambda request: made.requests.append(request))
