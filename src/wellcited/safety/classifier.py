@@ -8,7 +8,6 @@ data/classifier.npz; an export of the two stands in every bundle of the default 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wellcited.errors import IndexDamaged, SafetyDataError
-from wellcited.safety.head import Encode, Probabilities, without_filler
+from wellcited.errors import IndexDamaged
+from wellcited.safety.head import Encode, Probabilities, probabilities, without_filler
 from wellcited.safety.rules import TIERS
 
 if TYPE_CHECKING:
@@ -90,8 +89,4 @@ class Classifier:
 
         vector = self.encode([reading(texts)])[0]
         logits = (SCALE * (vector @ self.weights) + self.bias).astype(np.float64)
-        chances = np.exp(logits - logits.max())
-        none, professional, urgent, emergency = (chances / chances.sum()).tolist()
-        if not math.isfinite(none + professional + urgent + emergency):
-            raise SafetyDataError("the classifier gives no probability; run: wellcited index")
-        return none, professional, urgent, emergency
+        return probabilities(logits, "the classifier gives no probability; run: wellcited index")

@@ -131,11 +131,18 @@ class Head:
             logits += np.sum(known, axis=0) * (WORDS_LENGTH / math.sqrt(len(known)))
         for name in sorted(left):
             logits += np.asarray(self.rules.get(name, (0.0,) * len(TIERS)))
-        chances = np.exp(logits - logits.max())
-        none, professional, urgent, emergency = (chances / chances.sum()).tolist()
-        if not math.isfinite(none + professional + urgent + emergency):
-            raise SafetyDataError("safety/data/head.json: its weights give no probability; reinstall wellcited")
-        return none, professional, urgent, emergency
+        return probabilities(logits, "safety/data/head.json: its weights give no probability; reinstall wellcited")
+
+
+def probabilities(logits: NDArray[np.float64], otherwise: str) -> Probabilities:
+    """Return the softmax of four numbers. Raises SafetyDataError, saying `otherwise`, where that is none."""
+    import numpy as np
+
+    chances = np.exp(logits - logits.max())
+    none, professional, urgent, emergency = (chances / chances.sum()).tolist()
+    if not math.isfinite(none + professional + urgent + emergency):
+        raise SafetyDataError(otherwise)
+    return none, professional, urgent, emergency
 
 
 class _Learned(NamedTuple):
