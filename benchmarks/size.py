@@ -30,9 +30,10 @@ from rebuilding import write_corpus
 
 from wellcited import bundle
 from wellcited.assistant import Assistant
-from wellcited.bundle import open_build, publish, samples_of, seal, sha256_of, staging
+from wellcited.bundle import open_build, publish, seal, staging
 from wellcited.corpus.reading import read_corpus
 from wellcited.corpus.splitting import split
+from wellcited.digests import samples_of, sha256_of
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import build_index, write
 from wellcited.layout import layout

@@ -18,10 +18,11 @@ import pytest
 
 from wellcited import bundle
 from wellcited.assistant import Assistant
-from wellcited.bundle import Build, ModelInfo, Weights
+from wellcited.bundle import Build
 from wellcited.datatypes import Document, Message, Triage
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import BuildReport, build_index
+from wellcited.manifest import ModelInfo, Weights
 from wellcited.retrieval import Retriever
 from wellcited.search.lexical import words
 from wellcited.settings import Settings

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from conftest import Built
 
-from wellcited import bundle
-from wellcited.bundle import Build, Counts, ModelInfo, open_build, publish, seal, staging
+from wellcited import bundle, digests
+from wellcited.bundle import Build, open_build, publish, seal, staging
 from wellcited.datatypes import Document, Passage, Span
+from wellcited.digests import digest_of
 from wellcited.errors import BundleError, IndexDamaged, IndexMismatch, IndexMissing
 from wellcited.indexing import build_index
+from wellcited.manifest import Counts, ModelInfo
 from wellcited.settings import Settings
 
 MODEL = ModelInfo(name="words", digest="d", query_prefix="ask: ")
@@ -136,7 +138,7 @@ def reseal(index: Path, **changes: Any) -> None:
     path = index / "builds/one" / bundle.MANIFEST
     values = {**json.loads(path.read_text("utf-8")), **changes}
     values.pop("seal")
-    path.write_text(json.dumps({**values, "seal": bundle.digest_of(values)}), "utf-8")
+    path.write_text(json.dumps({**values, "seal": digest_of(values)}), "utf-8")
 
 
 @pytest.mark.parametrize("version", [bundle.FORMAT + 1, 0, "1", None, 1.5])
@@ -224,8 +226,9 @@ def test_any_damage_is_mended_by_the_command_that_the_error_names(built: Built) 
 @pytest.fixture
 def sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index of which the largest file is compared by samples: 8 of its 5000 bytes in 4 places."""
-    for name, value in (("SAMPLED_FROM", 1000), ("SAMPLES", 4), ("SAMPLE_BYTES", 2)):
-        monkeypatch.setattr(bundle, name, value)
+    monkeypatch.setattr(bundle, "SAMPLED_FROM", 1000)
+    monkeypatch.setattr(digests, "SAMPLES", 4)
+    monkeypatch.setattr(digests, "SAMPLE_BYTES", 2)
     put(tmp_path / "index", "one", "x" * 50)
     assert list(open_build(tmp_path / "index").manifest.samples) == [bundle.DENSE]
     return tmp_path / "index"
@@ -358,5 +361,5 @@ def test_files_are_shared_or_copied_into_the_next_build(tmp_path: Path, monkeypa
 
 
 def test_a_digest_depends_on_every_value_and_not_on_the_order_of_names() -> None:
-    assert bundle.digest_of({"a": 1, "b": "é"}) == bundle.digest_of({"b": "é", "a": 1})
-    assert len({bundle.digest_of(*values) for values in ((1, 2), (2, 1), ([1, 2],), ("12",), ())}) == 5
+    assert digest_of({"a": 1, "b": "é"}) == digest_of({"b": "é", "a": 1})
+    assert len({digest_of(*values) for values in ((1, 2), (2, 1), ([1, 2],), ("12",), ())}) == 5

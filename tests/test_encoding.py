@@ -15,6 +15,7 @@ from wellcited import bundle, models
 from wellcited.adapter import Adapter
 from wellcited.encoding import QueryEncoder, one_question
 from wellcited.errors import IndexDamaged, ModelError
+from wellcited.fitted import CLASSIFIER
 from wellcited.models import DEFAULT_MODEL, DEFAULT_WEIGHTS_SHA256, PassageEncoder, identify
 
 ODD = [
@@ -192,13 +193,13 @@ def test_what_lasts_is_not_harmed_by_a_file_that_is_overwritten_in_place(
 ) -> None:
     shutil.copytree(tiny.build.folder / bundle.ENCODER, tmp_path / "encoder")
     encoder = QueryEncoder(tmp_path / "encoder", lasting=True)
-    wanted = encoder.encode(["one"]), encoder.classified(["one"])
+    wanted = encoder.encode(["one"]), encoder.fitted(CLASSIFIER, ["one"])
     for path in (tmp_path / "encoder").iterdir():
         path.write_bytes(damage)
     fresh = "a text that has not been encoded before"
     assert np.isfinite(encoder.encode([fresh])).all()
     assert (encoder.encode(["one"]) == wanted[0]).all()
-    assert (encoder.classified(["one"]) == wanted[1]).all()
+    assert (encoder.fitted(CLASSIFIER, ["one"]) == wanted[1]).all()
 
 
 def test_without_room_for_a_copy_the_files_of_the_index_are_used_and_that_is_told(

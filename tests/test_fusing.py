@@ -13,10 +13,10 @@ from onnx import numpy_helper
 from test_models import TEXTS, make_model
 
 from wellcited import bundle, exporting, indexing, models
-from wellcited.bundle import ModelInfo
 from wellcited.encoding import ONNX_FILE, QueryEncoder
 from wellcited.fusing import _rounded
 from wellcited.indexing import build_index
+from wellcited.manifest import ModelInfo
 from wellcited.models import DEFAULT_MODEL, PassageEncoder
 from wellcited.settings import Settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -11,15 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from wellcited.datatypes import Document, Passage, Value, VectorSearch
+from wellcited.digests import digest_of, samples_of, sha256_of
 from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
+from wellcited.manifest import Counts, Manifest, ModelInfo
 from wellcited.settings import Settings
 
-FORMAT = 6
+FORMAT = 7
 CURRENT = "CURRENT"
 BUILDS = "builds"
 MANIFEST = "manifest.json"
@@ -34,78 +35,11 @@ SAFETY = "safety"
 REPAIR = "run: wellcited index"
 SAMPLED_FROM = 256 * 1024 * 1024
 """Of a file larger than this many bytes, opening compares size and samples: all of it would take longer than 0.2 s."""
-SAMPLES = 64
-SAMPLE_BYTES = 1024 * 1024
 BUILD_ID = re.compile(r"[0-9a-f]{16}")
 OWN_NAME = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\.\d+(?:\.old)?")
 """The names of builds, of staging folders and of builds moved aside: nothing else is ever removed."""
 
-Weights = Literal["int8", "float32"]
 _V = TypeVar("_V", bound=Value)
-
-
-class ModelInfo(Value):
-    """The model that embedded the passages: what the settings say of it, and the sha256 of what it is made of.
-
-    `digest` is that of its weights, `config` that of the files beside them ("" for the default model, whose package is
-    known by its weights), `adapter` that of what was learned on top ("" for a model that runs as it was published).
-    """
-
-    name: str
-    digest: str
-    config: str = ""
-    adapter: str = ""
-    query_prefix: str | None = None
-    passage_prefix: str | None = None
-    weights: Weights = "int8"
-    """How the export keeps its weights."""
-    recipe: int = 1
-    """Which way of exporting it was, of those that give other vectors."""
-    classifier: str = ""
-    """The digest of the guardrail's classifier that stands beside the export; "" where there is none."""
-
-    @property
-    def vectors_key(self) -> str:
-        """What tells an export from any other: two models with one key give the same, whatever their names."""
-        return "+".join(filter(None, [self.key, self.weights, str(self.recipe), self.classifier]))
-
-    @property
-    def key(self) -> str:
-        """What tells this model from any other, to who learned from its vectors."""
-        prefixes = [
-            f"{name} {prefix!r}"
-            for name, prefix in (("query", self.query_prefix), ("passage", self.passage_prefix))
-            if prefix is not None
-        ]
-        return "+".join(filter(None, [self.digest, self.config, self.adapter, *prefixes]))
-
-
-class Counts(Value):
-    """How much of each the bundle holds."""
-
-    documents: int
-    passages: int
-    sentences: int
-    vectors: int
-
-
-class Manifest(BaseModel):
-    """What a build is made of: `source` is the digest of corpus and settings, `files` the sha256 of every file.
-
-    `samples` holds for each file that is not compared whole at every opening the digest of `samples_of`; `search` says
-    how the vectors are searched.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int
-    id: str
-    source: str
-    model: ModelInfo
-    counts: Counts
-    files: Mapping[str, str]
-    samples: Mapping[str, str] = {}
-    search: VectorSearch = VectorSearch()
 
 
 @dataclass(frozen=True)
@@ -278,29 +212,6 @@ def link_or_copy(source: Path, target: Path) -> None:
             os.link(path, target / path.name)
         except OSError:
             shutil.copy2(path, target / path.name)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def samples_of(path: Path) -> str:
-    """Return the sha256, in hexadecimal, of the size of a file and of SAMPLES pieces, the first and last too."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for number in range(SAMPLES):
-            file.seek(max(0, size - SAMPLE_BYTES) * number // (SAMPLES - 1))
-            digest.update(file.read(SAMPLE_BYTES))
-    return digest.hexdigest()
-
-
-def digest_of(*values: object) -> str:
-    """Return the sha256, in hexadecimal, of the canonical JSON of `values`."""
-    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _repair(folder: Path) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.errors import IndexDamaged
+from wellcited.fitted import TASKS, Task
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -31,9 +32,6 @@ Vectors = NDArray[np.float32]
 ONNX_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "encoder.json"
-CLASSIFIER_FILE = "classifier.onnx"
-TIERS_FILE = "tiers.npy"
-"""The guardrail's classifier and the layer over its vectors, where the default model is used."""
 BATCH = 32
 
 
@@ -45,8 +43,8 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return unit vectors of shape (len(texts), dimension)."""
 
-    def classified(self, texts: Sequence[str]) -> Vectors:
-        """Return the unit vectors of the guardrail's classifier, of shape (len(texts), its dimension)."""
+    def fitted(self, task: Task, texts: Sequence[str]) -> Vectors:
+        """Return the unit vectors of the model fitted to `task`, of shape (len(texts), its dimension)."""
 
     def is_word(self, word: str) -> bool:
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""
@@ -93,12 +91,13 @@ class QueryEncoder:
             self._lower_case: bool = config["lower_case"]
             self._tokenizer.enable_truncation(config["max_tokens"])
             self._tokenizer.enable_padding(pad_id=config["pad_id"], pad_token=config["pad_token"])
-            self._classifier: InferenceSession | None = None
+            self._fitted: dict[Task, InferenceSession] = {}
             with ExitStack() as until_mapped:
                 files = _own_copy(folder, until_mapped) if lasting else folder
                 self._session = _session(files / ONNX_FILE, threads)
-                if lasting and (files / CLASSIFIER_FILE).exists():
-                    self._classifier = _session(files / CLASSIFIER_FILE, threads)
+                for task in TASKS if lasting else ():
+                    if (files / task.model_file).exists():
+                        self._fitted[task] = _session(files / task.model_file, threads)
         except Exception as error:  # tokenizers and onnxruntime raise bare Exceptions
             raise _unusable(folder, error) from error
         self._folder = folder
@@ -125,18 +124,18 @@ class QueryEncoder:
         """Whether the model's vocabulary has `word`, in lower case, as a whole."""
         return self._tokenizer.token_to_id(word) is not None
 
-    def classified(self, texts: Sequence[str]) -> Vectors:
-        """Return the unit vectors that the classifier beside the encoder gives, which is loaded when first asked.
+    def fitted(self, task: Task, texts: Sequence[str]) -> Vectors:
+        """Return the unit vectors that the model fitted to `task` gives, which is loaded when first asked.
 
         Raises IndexDamaged where it cannot be used.
         """
         with self._loading:
-            if self._classifier is None:
+            if task not in self._fitted:
                 try:
-                    self._classifier = _session(self._folder / CLASSIFIER_FILE, threads=1)
+                    self._fitted[task] = _session(self._folder / task.model_file, threads=1)
                 except Exception as error:
                     raise _unusable(self._folder, error) from error
-        return self._run(texts, self._classifier)
+        return self._run(texts, self._fitted[task])
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
         """Encode each text by itself: no vector depends on what else is asked, and padding costs what a batch saves."""

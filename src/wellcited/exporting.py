@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wellcited.bundle import Weights
 from wellcited.fusing import fused, sample_texts
+from wellcited.manifest import Weights
 
 if TYPE_CHECKING:
     from onnx import ModelProto

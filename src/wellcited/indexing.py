@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from wellcited import bundle, history
-from wellcited.bundle import Build, Counts, ModelInfo
+from wellcited.bundle import Build
 from wellcited.contents import write_rows
 from wellcited.corpus.bounded import Limits
 from wellcited.corpus.reading import Corpus, Skipped, read_corpus
 from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Passage, Value, VectorSearch
+from wellcited.digests import digest_of
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.errors import BundleError, CorpusError, WellcitedError
 from wellcited.exporting import RECIPES
 from wellcited.layout import Layout, layout
+from wellcited.manifest import Counts, ModelInfo
 from wellcited.models import PassageEncoder, identify
 from wellcited.ranking import SentenceTraits
 from wellcited.safety import Guardrail
@@ -102,7 +104,7 @@ def corpus_of(folder: str | Path, settings: Settings) -> Corpus:
 def source_digest(documents: list[Document], settings: Settings, model: ModelInfo | None) -> str:
     """Return the digest of all that a build depends on; of a model that only loading can tell, of its name."""
     weights = settings.encoder_weights
-    return bundle.digest_of(
+    return digest_of(
         bundle.FORMAT,
         settings.model,
         model.vectors_key if model else [settings.query_prefix, settings.passage_prefix, weights, RECIPES[weights]],
@@ -173,7 +175,7 @@ class _Work:
             loaded = self._load()
             self.model = loaded.info
         model = self.model
-        build_id = bundle.digest_of(self.source, model.vectors_key)[:16]
+        build_id = digest_of(self.source, model.vectors_key)[:16]
         if (kept := self._kept(build_id)) is not None:
             self.review(live, kept)
             if not self.dry_run:

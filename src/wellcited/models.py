@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wellcited.adapter import Adapter
-from wellcited.bundle import ModelInfo, Weights, digest_of, sha256_of
+from wellcited.digests import digest_of, sha256_of
 from wellcited.encoding import (
     BATCH,
-    CLASSIFIER_FILE,
     CONFIG_FILE,
     ONNX_FILE,
-    TIERS_FILE,
     TOKENIZER_FILE,
     QueryEncoder,
     Vectors,
@@ -29,7 +27,8 @@ from wellcited.encoding import (
 )
 from wellcited.errors import ModelError
 from wellcited.exporting import RECIPES, export, inputs_of
-from wellcited.safety import classifier
+from wellcited.fitted import TASKS, digest_of_tasks
+from wellcited.manifest import ModelInfo, Weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -74,7 +73,7 @@ def identify(
         recipe=RECIPES[weights],
     )
     if model == DEFAULT_MODEL:
-        return info.model_copy(update={"adapter": Adapter.open().digest, "classifier": classifier.learned_digest()})
+        return info.model_copy(update={"adapter": Adapter.open().digest, "fitted": digest_of_tasks()})
     beside = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".model"))
     digests = [[path.relative_to(folder).as_posix(), sha256_of(path)] for path in beside]
     return info.model_copy(update={"config": digest_of(digests)})
@@ -119,7 +118,7 @@ class PassageEncoder:
         )
         if model == DEFAULT_MODEL:
             if adapter is not None:
-                self.info = self.info.model_copy(update={"adapter": adapter.digest, "classifier": ""})
+                self.info = self.info.model_copy(update={"adapter": adapter.digest, "fitted": ""})
             _add(self._model, adapter or Adapter.open())
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
@@ -140,7 +139,7 @@ class PassageEncoder:
         return self._model.tokenizer.backend_tokenizer.token_to_id(word) is not None
 
     def export(self, folder: Path) -> None:
-        """Write the encoder into `folder`, and where its model is the default one the guardrail's classifier beside it.
+        """Write the encoder into `folder`, and beside it, where its model is the default one, what that is fitted to.
 
         Raises ModelError where it cannot be exported, or where an export gives other vectors than its model.
         """
@@ -155,12 +154,12 @@ class PassageEncoder:
                 (exported.encode(texts), self._embed(texts, self._query_prefix)),
                 (exported.encode_passages(texts), self._embed(texts, self._passage_prefix)),
             ]
-            if self.info.classifier:
-                judge = PassageEncoder(adapter=Adapter(classifier.learned()), weights=self.info.weights)
+            for task in TASKS if self.info.fitted else ():
+                fitted = PassageEncoder(adapter=Adapter(task.learned()), weights=self.info.weights)
                 with _quiet():
-                    export(judge._model, folder / CLASSIFIER_FILE, self.info.weights)
-                np.save(folder / TIERS_FILE, classifier.layer())
-                pairs.append((exported.classified(texts), judge._embed(texts, "")))
+                    export(fitted._model, folder / task.model_file, self.info.weights)
+                np.save(folder / task.layer_file, task.layer())
+                pairs.append((exported.fitted(task, texts), fitted._embed(texts, "")))
             cosine = min(float((ours * theirs).sum(axis=1).min()) for ours, theirs in pairs)
         except OSError:
             raise

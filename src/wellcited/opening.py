@@ -7,9 +7,11 @@ ONNX Runtime among it, while the files are checked.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from wellcited.bundle import ENCODER, SAFETY, Build, live_build
+from wellcited.fitted import CLASSIFIER
 from wellcited.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,12 +21,11 @@ if TYPE_CHECKING:
 
 def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
     """Return `guardrail` with what was learned listening, as far as it was learned with the model of `build`."""
-    from wellcited.encoding import TIERS_FILE
     from wellcited.safety.classifier import Classifier
 
     model, classifier = build.manifest.model, None
-    if model.classifier:
-        classifier = Classifier.open(build.folder / ENCODER / TIERS_FILE, encoder.classified)
+    if model.fitted:
+        classifier = Classifier(partial(encoder.fitted, CLASSIFIER), CLASSIFIER.open_layer(build.folder / ENCODER))
     return guardrail.with_head(encoder.encode, model.key, build.folder / SAFETY, classifier)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from test_head import DIMENSION, blank, broken, shares, sure_of
 
 from wellcited import bundle
-from wellcited.encoding import CLASSIFIER_FILE, TIERS_FILE, QueryEncoder
+from wellcited.encoding import QueryEncoder
 from wellcited.errors import IndexDamaged
+from wellcited.fitted import CLASSIFIER, Layer, digest_of_tasks
+from wellcited.manifest import ModelInfo
 from wellcited.safety import Guardrail
-from wellcited.safety.classifier import LONGEST, Classifier, learned_digest, reading
+from wellcited.safety.classifier import LONGEST, Classifier, reading
 from wellcited.safety.head import Head
 from wellcited.safety.opinion import together
 from wellcited.safety.rules import TIERS
@@ -38,7 +41,7 @@ class Listening:
 
 def leaning_to(tier: str, strength: float = 20.0, encode: Listening | None = None) -> Classifier:
     bias = np.array([strength if name == tier else 0.0 for name in TIERS], dtype=np.float32)
-    return Classifier(encode or blank, np.zeros((DIMENSION, 4), dtype=np.float32), bias, "test")
+    return Classifier(encode or blank, Layer(np.zeros((DIMENSION, 4), dtype=np.float32), bias, "test"))
 
 
 def unsure() -> Head:
@@ -105,8 +108,8 @@ def test_it_never_overrules_self_harm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("bad", [broken, lambda texts: np.full((len(texts), DIMENSION), np.nan, np.float32)])
 def test_if_it_fails_the_reader_is_referred(bad: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    calm = leaning_to("none")
-    sick = Classifier(bad, calm.weights + 1, calm.bias, "test")  # type: ignore[arg-type]
+    weighty = Layer(np.ones((DIMENSION, 4), dtype=np.float32), leaning_to("none").layer.bias, "test")
+    sick = Classifier(bad, weighty)  # type: ignore[arg-type]
     found = guarded(unsure(), sick, monkeypatch).triage(ORDINARY)
     assert (found.tier, found.reasons) == ("urgent", ("guardrail.failed",))
 
@@ -115,20 +118,21 @@ def test_if_it_fails_the_reader_is_referred(bad: object, monkeypatch: pytest.Mon
 def test_a_layer_that_cannot_be_used_is_told_with_the_command_that_mends_it(
     content: bytes | None, tmp_path: Path
 ) -> None:
-    layer = tmp_path / TIERS_FILE
+    layer = tmp_path / CLASSIFIER.layer_file
     if content is None:
         np.save(layer, np.zeros((DIMENSION, 3)))
     else:
         layer.write_bytes(content)
     with pytest.raises(IndexDamaged, match="wellcited index"):
-        Classifier.open(layer, blank)
+        CLASSIFIER.open_layer(tmp_path)
 
 
 def test_a_bundle_of_the_default_model_holds_it_and_loads_it_when_it_is_first_asked(tiny: Built) -> None:
-    assert tiny.build.manifest.model.classifier == learned_digest()
-    encoder = QueryEncoder(tiny.build.folder / bundle.ENCODER)
-    assert encoder._classifier is None
-    classifier = Classifier.open(tiny.build.folder / bundle.ENCODER / TIERS_FILE, encoder.classified)
+    assert tiny.build.manifest.model.fitted == digest_of_tasks()
+    folder = tiny.build.folder / bundle.ENCODER
+    encoder = QueryEncoder(folder)
+    assert not encoder._fitted
+    classifier = Classifier(partial(encoder.fitted, CLASSIFIER), CLASSIFIER.open_layer(folder))
     grave = classifier.judge(["I can't feel my legs and I have wet myself since I fell off the ladder an hour ago"])
     calm = classifier.judge(["Which muscle is the psoas?"])
     assert grave[3] > 0.5 > 0.1 > calm[3]
@@ -137,15 +141,15 @@ def test_a_bundle_of_the_default_model_holds_it_and_loads_it_when_it_is_first_as
 
 def test_a_classifier_that_is_gone_is_told(tiny: Built, tmp_path: Path) -> None:
     bundle.link_or_copy(tiny.build.folder / bundle.ENCODER, tmp_path)
-    (tmp_path / CLASSIFIER_FILE).unlink()
+    (tmp_path / CLASSIFIER.model_file).unlink()
     with pytest.raises(IndexDamaged, match="wellcited index"):
-        QueryEncoder(tmp_path).classified(["one"])
+        QueryEncoder(tmp_path).fitted(CLASSIFIER, ["one"])
 
 
 def test_its_digest_is_part_of_what_tells_an_export_from_another() -> None:
-    model = bundle.ModelInfo(name="m", digest="d", classifier="one")
-    assert model.vectors_key != model.model_copy(update={"classifier": "two"}).vectors_key
-    assert model.key == model.model_copy(update={"classifier": "two"}).key
+    model = ModelInfo(name="m", digest="d", fitted="one")
+    assert model.vectors_key != model.model_copy(update={"fitted": "two"}).vectors_key
+    assert model.key == model.model_copy(update={"fitted": "two"}).key
 
 
 @given(st.text(max_size=3000))
