@@ -14,7 +14,7 @@ from wellcited.safety.rules import TIERS
 from wellcited.safety.text import Words
 from wellcited.safety.turns import Turn, forms
 
-COSTS = (1.0, 1.2, 3.0, 6.0)
+COSTS = (1.0, 1.0, 2.5, 7.0)
 """What a needless referral costs, and what it costs to miss a professional, an urgent and an emergency message. Chosen
 on the risk curve that benchmarks/train_guardrail.py prints, from messages that the head had not seen."""
 OVERRULE = {"professional": 0.5, "urgent": 0.75, "emergency": 0.9}
@@ -40,7 +40,7 @@ LET_GO = 0.8
 """So sure they must be where no rule saw a sign in that turn, but they did."""
 SURE = 0.95
 """Where no rule holds and the head is this sure that nothing is wrong, the classifier is not asked."""
-SHARES = (0.6, 0.6)
+SHARES = (0.65, 0.65)
 """How much of the logarithm of the probabilities of head and classifier counts, chosen on messages new to both."""
 LEAST = 1e-6
 """No probability counts as less."""
