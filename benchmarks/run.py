@@ -59,10 +59,11 @@ def _version(name: str) -> str:
 
 
 def run(command: list[str]) -> tuple[str, int]:
-    """Run a script, passing on what it prints; return that, and its exit code."""
+    """Run a script, passing on what it prints; return that, without its warnings and progress, and its exit code."""
     told = []
-    with subprocess.Popen([sys.executable, str(HERE / command[0]), *command[1:]], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, str(HERE / command[0]), *command[1:]], text=True, stdout=subprocess.PIPE
+    ) as process:
         for line in process.stdout or ():
             told.append(line)
             if not line.startswith(MARK):
