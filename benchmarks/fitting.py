@@ -58,14 +58,13 @@ class Fitted(nn.Module):
 
     @torch.no_grad()
     def begin_with(self, path: Path) -> None:
-        """Take over the change of the weights, and the layer if one is there, from what was learned before."""
+        """Take over the change of the weights and the layer from what was learned before."""
         with np.load(path) as known:
             for part, values in (("down", self.encoder.down), ("up", self.encoder.up)):
                 for key, value in values.items():
                     value.copy_(torch.from_numpy(known[f"{part}/{key}"].astype(np.float32)))
-            if "layer/weight" in known:
-                self.layer.weight.copy_(torch.from_numpy(known["layer/weight"].T))
-                self.layer.bias.copy_(torch.from_numpy(known["layer/bias"]))
+            self.layer.weight.copy_(torch.from_numpy(known["layer/weight"].T))
+            self.layer.bias.copy_(torch.from_numpy(known["layer/bias"]))
 
     def save(self, path: Path) -> None:
         """Write `down/` and `up/` of each layer in 16 bits, `layer/weight` (dimension, outputs), `layer/bias`."""
