@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wellcited import conversation
+from wellcited import conversation, elsewhere
 from wellcited.corpus.reading import read_document
 from wellcited.corpus.splitting import split
 from wellcited.datatypes import Document, Message
@@ -40,6 +40,11 @@ SAFETY = ROOT / "benchmarks" / "safety"
 OWN = ROOT / "corpus" / "iliopsoas-guide.md"
 
 HEALTH = "health-"
+PERSONAL = re.compile(
+    r"\b(?:i|im|ive|i'?[mdv]e?|my|mine|me|myself|we|our|us|he|his|him|she|hers?|son|daughter|kid|mum|mom|dad|husband|wife)\b",
+    re.IGNORECASE,
+)
+"""Who speaks of somebody may speak of a sign."""
 """How the files of guides on health begin: a reader may tell of symptoms there."""
 ORDINARY_A_GUIDE = 12
 
@@ -148,8 +153,20 @@ def part_guides(part: str) -> Iterator[Guide]:
 
 
 def strangers(part: int) -> list[str]:
-    """Return half (0 or 1) of the messages that have nothing to do with any guide."""
-    return (TRAINING / "offtopic.list").read_text("utf-8").splitlines()[part::2]
+    """Return messages that have nothing to do with any guide: 0 those that ship (the encoder learns from them too), 1
+    others to learn from, 2 those that nothing is learned from."""
+    if part == 0:
+        return elsewhere.questions()
+    return (TRAINING / ("offtopic.list", "offtopic.held.list")[part - 1]).read_text("utf-8").splitlines()
+
+
+def other_questions(chance: random.Random, each: int) -> Iterator[tuple[str, ...]]:
+    """Yield `each` questions on every training guide, of those on health only such as are nobody's own."""
+    for path in sorted(TRAINING.glob("*.txt")):
+        asked = [question.turns for question in read_training(path).questions]
+        if path.name.startswith(HEALTH):
+            asked = [turns for turns in asked if not PERSONAL.search(" ".join(turns))]
+        yield from chance.sample(asked, min(each, len(asked)))
 
 
 def ordinary_questions() -> list[str]:

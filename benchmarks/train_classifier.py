@@ -39,7 +39,9 @@ SMOOTHED = 0.01
 TALKS = 200
 HELD_ON = 300
 """So many messages with a sign are followed by ordinary questions: the sign holds."""
-STRANGERS = 150
+STRANGERS = 400
+OTHERS_A_GUIDE = 20
+"""So many questions on each other guide."""
 
 
 def cases_to_learn(chance: random.Random, share: float = 1.0) -> list[dict[str, Any]]:
@@ -51,6 +53,7 @@ def cases_to_learn(chance: random.Random, share: float = 1.0) -> list[dict[str, 
     strangers = examples.strangers(1)
     harmless += [[line] for line in [*ordinary, *chance.sample(strangers, STRANGERS)]]
     harmless += [chance.sample([*ordinary, *strangers], chance.choice((2, 3))) for _ in range(TALKS)]
+    harmless += map(list, examples.other_questions(chance, OTHERS_A_GUIDE))
     others = [*labelled, *map(harmless_case, harmless)]
     asked = [
         list(question.turns)

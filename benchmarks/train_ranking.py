@@ -31,6 +31,7 @@ from wellcited import confidence, conversation
 from wellcited.adapter import Adapter
 from wellcited.contents import Contents
 from wellcited.corpus.splitting import split
+from wellcited.elsewhere import Elsewhere, questions
 from wellcited.indexing import lexical_index
 from wellcited.layout import Layout, layout
 from wellcited.models import PassageEncoder
@@ -49,10 +50,10 @@ SMALLEST_SPREAD = 0.01
 """A feature that hardly varies over the training questions cannot be weighed by them: its weight is set below."""
 BY_HAND = {"curated": 4.0, "curated_sentence": 10.0, "is_question": -1.0}
 """Weights of what the training guides do not hold: curated questions, and sentences that are questions themselves."""
-STRANGERS_A_GUIDE = 8
+STRANGERS_A_GUIDE = 24
 """So many messages from nowhere are asked of every guide."""
-HIDDEN = 16
-CONFIDENCE_EPOCHS = 25
+HIDDEN = 32
+CONFIDENCE_EPOCHS = 50
 FALSE_DECLINES = 0.03
 """The share of answerable questions that the threshold may decline, each judged by weights that never saw its guide."""
 
@@ -70,6 +71,7 @@ class Case:
     layout: Layout
     lexical: LexicalIndex
     stems: list[str]
+    elsewhere: float
 
     def cues(self) -> tuple[float, ...]:
         if self.joined is None:
@@ -93,7 +95,7 @@ def open_guide(guide: Guide, encoder: PassageEncoder) -> Retriever:
     return Retriever(Contents.of([document], passages), dense, lexical_index([document], passages, rows), encoder)
 
 
-def cases(guide: Guide, retriever: Retriever) -> Iterator[Case]:
+def cases(guide: Guide, retriever: Retriever, elsewhere: Elsewhere) -> Iterator[Case]:
     """Yield the questions of a guide as the assistant reads them; those whose evidence is not in it are left out."""
     read = list(examples.questions_on(guide, retriever.layout.sentences))
     texts = list(dict.fromkeys(text for _, asked, _ in read for text in (asked.alone, asked.joined) if text))
@@ -109,6 +111,7 @@ def cases(guide: Guide, retriever: Retriever) -> Iterator[Case]:
             layout=retriever.layout,
             lexical=retriever.lexical,
             stems=retriever.question_terms(asked.alone),
+            elsewhere=elsewhere.nearness(vectors[asked.alone]),
         )
 
 
@@ -202,7 +205,7 @@ def signs_of(case: Case, weights: np.ndarray, leaning: np.ndarray) -> list[float
     evidence, leans = case.evidence(leaning)
     weighed = Weighed(evidence.rows, evidence.features, weights.astype(np.float32))
     texts = weighed.texts(case.layout)
-    found = confidence.signs(case.question, leans, case.stems, weighed, texts, case.lexical)
+    found = confidence.signs(case.question, leans, case.stems, weighed, texts, case.lexical, case.elsewhere)
     return [found[name] for name in confidence.SIGNS]
 
 
@@ -290,15 +293,19 @@ def gather(folder: Path) -> tuple[list[Case], list[Case]]:
     foreign = examples.strangers(1)
     for fold, path in enumerate(adapters):
         encoder = PassageEncoder(adapter=Adapter(path.read_bytes()))
+        elsewhere = Elsewhere(encoder.encode(questions()))
         for guide in guides[fold :: len(adapters)]:
             asked = [Question("offtopic", (text,), ()) for text in draw.sample(foreign, STRANGERS_A_GUIDE)]
             guide = replace(guide, questions=(*guide.questions, *asked))
-            training.extend(cases(guide, open_guide(guide, encoder)))
+            training.extend(cases(guide, open_guide(guide, encoder), elsewhere))
         print(f"{path.name}: {len(training)} questions", flush=True)
     tuning: list[Case] = []
     encoder = PassageEncoder()
+    elsewhere = Elsewhere(encoder.encode(questions()))
+    asked = tuple(Question("offtopic", (text,), ()) for text in examples.strangers(2))
     for guide in examples.part_guides("tune"):
-        tuning.extend(cases(guide, open_guide(guide, encoder)))
+        guide = replace(guide, questions=(*guide.questions, *asked))
+        tuning.extend(cases(guide, open_guide(guide, encoder), elsewhere))
     return training, tuning
 
 

@@ -20,6 +20,7 @@ from wellcited import bundle
 from wellcited.assistant import Assistant
 from wellcited.bundle import Build
 from wellcited.datatypes import Document, Message, Triage
+from wellcited.elsewhere import Elsewhere, questions
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import BuildReport, build_index
 from wellcited.manifest import ModelInfo, Weights
@@ -257,6 +258,7 @@ class WordEncoder:
         folder.mkdir(parents=True)
         (folder / "model.onnx").write_bytes(bytes(range(256)) * 8)
         (folder / "tokenizer.json").write_text("{}", "utf-8")
+        Elsewhere(bags_of_words(questions(), self.dimension)).save(folder)
 
 
 def bags_of_words(texts: Sequence[str], dimension: int = 64) -> Vectors:

@@ -28,7 +28,7 @@ def evidence(**columns: list[float]) -> Evidence:
 
 
 def found(question: str, stems: list[str], sentences: list[str], leaning: float = 0.0) -> dict[str, float]:
-    return signs(question, leaning, stems, evidence(sentence=[0.1, 0.9, 0.5]), sentences, LEXICAL)
+    return signs(question, leaning, stems, evidence(sentence=[0.1, 0.9, 0.5]), sentences, LEXICAL, 0.25)
 
 
 def test_every_sign_has_one_weight_in_every_unit_and_the_threshold_is_a_probability() -> None:
@@ -55,13 +55,13 @@ def test_confidence_stays_a_probability_for_any_signs(size: float) -> None:
 
 def test_the_best_candidates_give_the_scores() -> None:
     candidates = evidence(sentence=[0.1, 0.9, 0.5], coverage=[0.2, 0.4, 1.0], headed=[0.3, 0.2, 0.1])
-    values = signs("pen?", 0.5, ["pen"], candidates, ["a", "b", "c"], LEXICAL)
+    values = signs("pen?", 0.5, ["pen"], candidates, ["a", "b", "c"], LEXICAL, 0.25)
     best = int(np.argmax(candidates.features @ weights()))
     assert values["top"] == pytest.approx(float(candidates.scores.max()))
     assert (values["both"], values["headed"]) == (pytest.approx(1.1), pytest.approx(0.3))
     assert values["mean"] == pytest.approx(0.7)
     assert values["best_coverage"] == pytest.approx([0.2, 0.4, 1.0][best])
-    assert values["leaning"] == 0.5
+    assert (values["leaning"], values["elsewhere"]) == (0.5, 0.25)
 
 
 def test_words_foreign_to_the_guide_are_a_sign_of_their_own() -> None:
@@ -93,6 +93,23 @@ def test_a_question_about_buying_is_a_sign_where_the_guide_sells_nothing() -> No
     assert found("Where can I buy one?", [], ["It writes."] * 3)["shopping"] == 1
     assert found("Where can I buy one?", [], ["It writes.", "Buy it in a shop.", "Ink."])["shopping"] == 0
     assert found("How does it write?", [], ["It writes."] * 3)["shopping"] == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "asks", "states"),
+    [
+        ("How long does ink dry?", 1, 0),
+        ("explain the nib", 1, 0),
+        ("ok so what is a nib", 1, 0),
+        ("my smoke alarm beeps all night", 0, 1),
+        ("I left my pen at home", 0, 1),
+        ("my pen leaks, why?", 1, 0),
+        ("drying times", 0, 0),
+    ],
+)
+def test_whether_a_message_asks_or_only_tells_is_a_sign(question: str, asks: int, states: int) -> None:
+    values = found(question, [], ["a"] * 3)
+    assert (values["asks"], values["states"]) == (asks, states)
 
 
 @pytest.mark.parametrize(

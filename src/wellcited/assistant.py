@@ -133,11 +133,11 @@ class Assistant:
 
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
         with stage("retrieve"):
-            whole, leaning, evidences = self._evidence(asked)
+            whole, leaning, elsewhere, evidences = self._evidence(asked)
         rankings = [self._retriever.hits(evidence, QUOTABLE) for evidence in evidences]
         sentences = whole.texts(self._retriever.layout, confidence.READ)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
-        found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical)
+        found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical, elsewhere)
         sure = max(confidence.confidence(found), confidence.curated_match(whole))
         if confidence.plainly_silent(asked.alone, sentences, self._retriever.uses):
             sure = min(sure, confidence.threshold() / 2)
@@ -162,18 +162,19 @@ class Assistant:
             receipt=receipt,
         )
 
-    def _evidence(self, asked: conversation.Asked) -> tuple[Evidence, float, list[Evidence]]:
-        """Return the evidence for the whole question, how much it leans on what was asked before, and evidence for each
-        of its parts (the whole where it has one)."""
+    def _evidence(self, asked: conversation.Asked) -> tuple[Evidence, float, float, list[Evidence]]:
+        """Return the evidence for the whole question, how much it leans on what was asked before, how near it is to
+        other topics, and evidence for each of its parts (the whole where it has one)."""
         parts = conversation.parts(asked.alone)
         texts = [asked.alone, *([asked.joined] if asked.joined else []), *(parts if len(parts) > 1 else [])]
         vectors = self._retriever.encode(texts)
         found = [self._retriever.evidence(text, vector) for text, vector in zip(texts, vectors, strict=True)]
         whole, leaning = in_context(asked.alone, found[0], found[1]) if asked.joined else (found[0], 0.0)
+        elsewhere = self._retriever.elsewhere(vectors[0])
         if len(parts) < 2:
-            return whole, leaning, [whole]
+            return whole, leaning, elsewhere, [whole]
         blended = [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in found[-len(parts) :]]
-        return whole, leaning, blended
+        return whole, leaning, elsewhere, blended
 
     def _suggestions(self, evidence: Evidence) -> tuple[str, ...]:
         """Return what to ask instead: of the nearest sections, the label nearest to the question."""

@@ -20,7 +20,7 @@ from wellcited.errors import IndexDamaged, IndexMismatch, IndexMissing
 from wellcited.manifest import Counts, Manifest, ModelInfo
 from wellcited.settings import Settings
 
-FORMAT = 7
+FORMAT = 8
 CURRENT = "CURRENT"
 BUILDS = "builds"
 MANIFEST = "manifest.json"

@@ -45,6 +45,9 @@ SIGNS = (
     "kind_missing",  # it asks for a kind of amount that none of the best three sentences holds
     "number_missing",  # it holds a number that none of the best three sentences holds
     "shopping",  # it asks about buying, and the best three sentences do not
+    "elsewhere",  # how near the question is to what people ask of anything but a guide
+    "asks",  # its words ask, or tell to explain
+    "states",  # it tells of somebody and asks nothing
 )
 
 _NUMBER = re.compile(r"\d+")
@@ -58,6 +61,13 @@ _NAMES = re.compile(
     r"|(?:is|are) an? (?P<what>[\w' -]{3,40}?))\W*$",
     re.IGNORECASE,
 )
+_ASKS = re.compile(
+    r"\?|^(?:(?:so|and|ok|but|hi|hey|please|um|well) )*(?:what|how|why|when|where|which|who|whose|is|are|do|does|did"
+    r"|can|could|should|shall|will|would|may|might|has|have|am|was|were|explain|tell|describe|show|give|list|name|define"
+    r"|compare|summari[sz]e|any|need)\b",
+    re.IGNORECASE,
+)
+_STATES = re.compile(r"(?:my|i|i'm|i've|we|the|our|he|she|it|there)\b", re.IGNORECASE)
 READ = 3
 """So many of the best sentences are read for what is asked."""
 SAME_QUESTION = 0.88
@@ -77,10 +87,12 @@ def signs(
     evidence: Evidence,
     sentences: Sequence[str],
     lexical: LexicalIndex,
+    elsewhere: float,
 ) -> dict[str, float]:
     """Return the signs for `question`, the terms of which are `stems`.
 
-    `evidence` holds the candidates, and `sentences` the texts of the best three or more, best first.
+    `evidence` holds the candidates, and `sentences` the texts of the best three or more, best first; `elsewhere` is the
+    cosine of the question and of what people ask of anything but a guide.
     """
     scores = evidence.scores
     order = evidence.order
@@ -112,6 +124,9 @@ def signs(
         "kind_missing": float(any(not any(holds(kind, text) for text in near) for kind in kinds_asked(question))),
         "number_missing": float(bool(numbers) and not numbers & _numbers(near)),
         "shopping": float(bool(_SHOPPING.search(question)) and not any(_SHOPPING.search(text) for text in near)),
+        "elsewhere": elsewhere,
+        "asks": float(bool(_ASKS.search(question))),
+        "states": float("?" not in question and bool(_STATES.match(question))),
     }
 
 

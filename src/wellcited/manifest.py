@@ -31,11 +31,13 @@ class ModelInfo(Value):
     """Which way of exporting it was, of those that give other vectors."""
     fitted: str = ""
     """The digest of the fitted models that stand beside the export; "" where there are none."""
+    elsewhere: str = ""
+    """The digest of the questions of any other topic whose vectors stand there too."""
 
     @property
     def vectors_key(self) -> str:
         """What tells an export from any other: two models with one key give the same, whatever their names."""
-        return "+".join(filter(None, [self.key, self.weights, str(self.recipe), self.fitted]))
+        return "+".join(filter(None, [self.key, self.weights, str(self.recipe), self.fitted, self.elsewhere]))
 
     @property
     def key(self) -> str:

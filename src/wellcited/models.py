@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wellcited import elsewhere
 from wellcited.adapter import Adapter
 from wellcited.digests import digest_of, sha256_of
 from wellcited.encoding import (
@@ -71,6 +72,7 @@ def identify(
         passage_prefix=passage_prefix,
         weights=weights,
         recipe=RECIPES[weights],
+        elsewhere=elsewhere.digest(),
     )
     if model == DEFAULT_MODEL:
         return info.model_copy(update={"adapter": Adapter.open().digest, "fitted": digest_of_tasks()})
@@ -115,6 +117,7 @@ class PassageEncoder:
             passage_prefix=passage_prefix,
             weights=weights,
             recipe=RECIPES[weights],
+            elsewhere=elsewhere.digest(),
         )
         if model == DEFAULT_MODEL:
             if adapter is not None:
@@ -149,6 +152,7 @@ class PassageEncoder:
                 self._model.tokenizer.backend_tokenizer.save(str(folder / TOKENIZER_FILE))
                 self._write_config(folder / CONFIG_FILE)
             exported = QueryEncoder(folder)
+            elsewhere.Elsewhere(exported.encode(elsewhere.questions())).save(folder)
             texts = list(SAMPLES)
             pairs = [
                 (exported.encode(texts), self._embed(texts, self._query_prefix)),

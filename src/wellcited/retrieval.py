@@ -9,10 +9,11 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from wellcited.bundle import DENSE, LEXICAL, REPAIR, TRAITS, WORDS, Build
+from wellcited.bundle import DENSE, ENCODER, LEXICAL, REPAIR, TRAITS, WORDS, Build
 from wellcited.contents import Contents, OnDemand
 from wellcited.conversation import leaning
 from wellcited.datatypes import Hit
+from wellcited.elsewhere import Elsewhere
 from wellcited.encoding import Encoder, Vectors
 from wellcited.errors import IndexDamaged
 from wellcited.layout import Grouped, Layout, ranges
@@ -101,13 +102,16 @@ class Retriever:
         encoder: Encoder,
         traits: Flags | None = None,
         words: Sequence[str] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`traits` and `words` are what index time has read off the sentences; without them it is read now."""
+        """`traits` and `words` are what index time has read off the sentences; without them it is read now. Without
+        `elsewhere`, no question is near to other topics."""
         self.documents = contents.documents
         self.passages = contents.passages
         self.lexical = lexical
         self.encoder = encoder
         self._dense = dense
+        self._elsewhere = elsewhere
         self.layout: Layout = contents.layout
         owner = self.layout.sentence_passage
         self._section = self.layout.passage_section[owner]
@@ -138,11 +142,16 @@ class Retriever:
             encoder,
             traits,
             words,
+            Elsewhere.open(build.folder / ENCODER),
         )
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of `texts` in the space of the bundle."""
         return self.encoder.encode(texts)
+
+    def elsewhere(self, vector: Vectors) -> float:
+        """Return how near a question with this vector is to those that people ask of anything but a guide, a cosine."""
+        return self._elsewhere.nearness(vector) if self._elsewhere is not None else 0.0
 
     def mended(self, text: str) -> str:
         """Return `text` with slips of the finger mended to words of the guides."""
