@@ -1,6 +1,6 @@
 """Teach the guardrail's classifier: all-MiniLM-L6-v2, fitted to one task, the tier of a whole conversation.
 
-    python benchmarks/train_classifier.py            # half an hour; writes safety/data/classifier.npz
+    python benchmarks/train_classifier.py --seed 1   # half an hour; writes safety/data/classifier.npz
     python benchmarks/train_classifier.py --dry-run  # figures on the tuning messages only
     python benchmarks/train_classifier.py --go-on FILE --epochs 1 --share 0.25 --rate 2e-4
                                                      # from what was learned, over the questions and some messages
@@ -94,7 +94,7 @@ def describe(model: Fitted, cases: Sequence[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser, OUT, epochs=4)
+    add_options(parser, OUT, epochs=3)
     parser.add_argument("--go-on", type=Path, help="begin with what this file holds")
     parser.add_argument("--share", type=float, default=1.0, help="of the messages, learn from so many")
     options = parser.parse_args()

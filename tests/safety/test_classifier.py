@@ -11,9 +11,10 @@ import pytest
 from conftest import Built
 from hypothesis import given
 from hypothesis import strategies as st
-from test_head import DIMENSION, blank, broken, shares, sure_of
+from test_head import DIMENSION, blank, broken, guarded_by, shares, sure_of
 
 from wellcited import bundle
+from wellcited.datatypes import Message
 from wellcited.encoding import QueryEncoder
 from wellcited.errors import IndexDamaged
 from wellcited.fitted import CLASSIFIER, Layer, digest_of_tasks
@@ -21,7 +22,7 @@ from wellcited.manifest import ModelInfo
 from wellcited.safety import Guardrail
 from wellcited.safety.classifier import LONGEST, Classifier, reading
 from wellcited.safety.head import Head
-from wellcited.safety.opinion import together
+from wellcited.safety.opinion import ASKED_AGAIN, together
 from wellcited.safety.rules import TIERS
 
 ORDINARY = "What does the psoas do?"
@@ -101,9 +102,25 @@ def test_where_the_head_is_in_doubt_it_decides(tier: str, monkeypatch: pytest.Mo
     assert seen.head == pytest.approx((0.25,) * 4)
 
 
+def test_a_long_talk_of_false_alarms_is_asked_of_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Listening()
+    guardrail = guarded(unsure(), leaning_to("none", encode=ear), monkeypatch)
+    guardrail.examine(FALSE_ALARM, [Message(role="user", content=FALSE_ALARM)] * 40)
+    assert len(ear.read) <= ASKED_AGAIN + 1
+
+
 def test_it_never_overrules_self_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     guardrail = guarded(sure_of("none"), leaning_to("none"), monkeypatch)
     assert guardrail.triage("I want to kill myself").tier == "emergency"
+
+
+def test_a_lasting_state_is_lowered_only_where_head_and_classifier_are_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    ruled_out = "We can rule out pregnancy, I'm pregnant with ideas. Why do hips stiffen?"
+    both = guarded(sure_of("none"), leaning_to("none"), monkeypatch).examine(ruled_out)
+    assert (both.tier_by_rules, both.tier) == ("professional", "none")
+    in_doubt = guarded(sure_of("none"), leaning_to("professional"), monkeypatch).examine(ruled_out)
+    assert in_doubt.tier == "professional"
+    assert guarded_by(sure_of("none"), monkeypatch).triage(ruled_out).tier == "professional", "the head alone"
 
 
 @pytest.mark.parametrize("bad", [broken, lambda texts: np.full((len(texts), DIMENSION), np.nan, np.float32)])

@@ -29,13 +29,17 @@ ALONE = 0.5
 LOOSE = frozenset({"minor_child"})
 """Of the lasting states, the one that the head may lower: a schoolboy asks for his homework too."""
 FIRM = frozenset({"self_harm_overdose", "violence"})
-"""Categories with messages of their own. The head lowers neither them nor a state of the reader that lasts: a
-pregnancy, say."""
+"""Categories with messages of their own, which nothing that was learned lowers."""
+CERTAIN = 0.97
+"""A state of the reader that lasts, a pregnancy, say, is lowered where head and classifier together are this sure that
+nothing is wrong: "we can rule out pregnancy, I'm 70"."""
 STICKY_TURNS = 3
 """Of so many earlier turns with a sign it is asked again whether they were referred."""
 TAKEN_BACK = 0.9
 """What was referred in an earlier turn no longer holds where the learned two, which have read that turn too, are this
 sure that nothing is wrong: it was a dog, a film, or years ago."""
+ASKED_AGAIN = 8
+"""Of no more earlier turns it is asked again for one question: of others what the rules said stands."""
 LET_GO = 0.8
 """So sure they must be where no rule saw a sign in that turn, but they did."""
 SURE = 0.95
@@ -95,18 +99,24 @@ class SecondOpinion:
     def on(self, turns: Sequence[Turn], seen: Examination) -> Examination:
         """Return the examination with the tier of both. Nobody's flag of an earlier turn is lowered unless it was
         plainly taken back, nor one in words that the head has not read."""
+        return self._on(turns, seen, {})
+
+    def _on(self, turns: Sequence[Turn], seen: Examination, known: dict[int, Tier]) -> Examination:
+        """As `on`; `known` holds what the conversation was referred as at an earlier turn, as far as it was asked."""
         if seen.findings and seen.findings[-1].rule == UNREADABLE:
             return seen
         texts = [turn.text for turn in turns]
+        last = len(turns) - 1
         opinions = self._opinions(turns, seen)
         chances = opinions[-1]
         live = [one for one in seen.findings if one.switched_off_by is None]
-        firm = any(holds(self._matcher, one, turns) for one in live)
+        certain = len(opinions) > 1 and chances[0] >= CERTAIN
+        firm = any(holds(self._matcher, one, turns, certain or one.turn < last) for one in live)
+        lasting = {one.turn for one in live if one.turn < last and holds(self._matcher, one, turns)}
         with_sign = {one.turn for one in live}
         told: Tier = "none"
-        for turn in self._in_doubt(texts, with_sign, firm, chances[0]):
-            before = turns[: turn + 1]
-            tier = self.on(before, self._matcher.examine(before)).tier
+        for turn in self._in_doubt(texts, with_sign, lasting, firm, chances[0]):
+            tier = self._then(turns, turn, known)
             if turn in with_sign:
                 firm = firm or tier != "none"
             else:
@@ -116,13 +126,27 @@ class SecondOpinion:
             update={"tier": tier, "head": opinions[0], "classifier": opinions[1] if len(opinions) > 1 else None}
         )
 
-    def _in_doubt(self, texts: Sequence[str], with_sign: set[int], firm: bool, none: float) -> list[int]:
+    def _then(self, turns: Sequence[Turn], turn: int, known: dict[int, Tier]) -> Tier:
+        """Return the tier of the conversation up to an earlier turn; by the rules alone where many were asked of."""
+        if turn not in known:
+            before = turns[: turn + 1]
+            seen = self._matcher.examine(before)
+            known[turn] = seen.tier  # of itself it is not asked meanwhile
+            if len(known) <= ASKED_AGAIN:
+                known[turn] = self._on(before, seen, known).tier
+        return known[turn]
+
+    def _in_doubt(
+        self, texts: Sequence[str], with_sign: set[int], lasting: set[int], firm: bool, none: float
+    ) -> list[int]:
         """Return the earlier turns of which it is asked again whether they were referred: those with a sign, and the
-        latest others, in which the head may have seen what no rule has; none that were plainly taken back."""
+        latest others, in which the head may have seen what no rule has; none that were plainly taken back, but for
+        those that told of a state that lasts."""
         last = len(texts) - 1
         told = [] if firm else sorted(turn for turn in with_sign if turn < last)[-STICKY_TURNS:]
         others = [turn for turn in range(max(0, last - RECENT + 1), last) if turn not in with_sign and none < LET_GO]
-        return [turn for turn in told if none < TAKEN_BACK or not has_read(texts, turn)] + others
+        told = [turn for turn in told if none < TAKEN_BACK or not has_read(texts, turn)]
+        return sorted({*told, *(() if firm else lasting)}) + others
 
     def _opinions(self, turns: Sequence[Turn], seen: Examination) -> list[Probabilities]:
         """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
@@ -152,13 +176,13 @@ class SecondOpinion:
                 yield tier
 
 
-def holds(matcher: Matcher, one: Finding, turns: Sequence[Turn]) -> bool:
-    """Whether the head may not lower a finding: it has its own message, is a lasting state of the reader, is by a rule
-    of the publisher, or stands where the head has not read."""
-    if one.rule in matcher.own:
+def holds(matcher: Matcher, one: Finding, turns: Sequence[Turn], certain: bool = False) -> bool:
+    """Whether what was learned may not lower a finding: it has its own message, is by a rule of the publisher, stands
+    where the head has not read or, unless head and classifier are `certain`, is a lasting state of the reader."""
+    if one.rule in matcher.own or one.category in FIRM:
         return True
     lasts = one.rule in matcher.lasting and one.category not in LOOSE
-    if one.category in FIRM or (lasts and told_of_oneself(turns[one.turn].words, one)):
+    if lasts and not certain and told_of_oneself(turns[one.turn].words, one):
         return True
     return one.turn == len(turns) - 1 and one.start < len(turns[-1].text) - LONGEST
 
