@@ -111,6 +111,7 @@ class SecondOpinion:
         chances = opinions[-1]
         live = [one for one in seen.findings if one.switched_off_by is None]
         certain = len(opinions) > 1 and chances[0] >= CERTAIN
+        # Of a lasting state that was told earlier it is asked again what its own turn was referred as.
         firm = any(holds(self._matcher, one, turns, certain or one.turn < last) for one in live)
         lasting = {one.turn for one in live if one.turn < last and holds(self._matcher, one, turns)}
         with_sign = {one.turn for one in live}
