@@ -14,7 +14,7 @@ from wellcited.safety.rules import TIERS
 from wellcited.safety.text import Words
 from wellcited.safety.turns import Turn, forms
 
-COSTS = (1.0, 1.0, 2.5, 7.0)
+COSTS = (1.0, 0.85, 2.5, 7.0)
 """What a needless referral costs, and what it costs to miss a professional, an urgent and an emergency message. Chosen
 on the risk curve that benchmarks/train_guardrail.py prints, from messages that the head had not seen."""
 OVERRULE = {"professional": 0.5, "urgent": 0.75, "emergency": 0.9}
