@@ -40,12 +40,12 @@ SAFETY = ROOT / "benchmarks" / "safety"
 OWN = ROOT / "corpus" / "iliopsoas-guide.md"
 
 HEALTH = "health-"
+"""How the files of guides on health begin: a reader may tell of symptoms there."""
 PERSONAL = re.compile(
     r"\b(?:i|im|ive|i'?[mdv]e?|my|mine|me|myself|we|our|us|he|his|him|she|hers?|son|daughter|kid|mum|mom|dad|husband|wife)\b",
     re.IGNORECASE,
 )
 """Who speaks of somebody may speak of a sign."""
-"""How the files of guides on health begin: a reader may tell of symptoms there."""
 ORDINARY_A_GUIDE = 12
 
 KINDS = {
@@ -140,10 +140,14 @@ def read_corpus(name: str, part: str) -> Guide:
 
 def training_guides() -> Iterator[Guide]:
     """Yield every guide to learn from: those of benchmarks/training, and the corpora with training questions."""
-    for path in sorted(TRAINING.glob("*.txt")):
-        yield read_training(path)
+    yield from _written_to_learn_from()
     for path in sorted(CORPORA.glob("*/questions.train.jsonl")):
         yield read_corpus(path.parent.name, "train")
+
+
+def _written_to_learn_from() -> Iterator[Guide]:
+    for path in sorted(TRAINING.glob("*.txt")):
+        yield read_training(path)
 
 
 def part_guides(part: str) -> Iterator[Guide]:
@@ -152,19 +156,17 @@ def part_guides(part: str) -> Iterator[Guide]:
         yield read_corpus(path.parent.name, part)
 
 
-def strangers(part: int) -> list[str]:
-    """Return messages that have nothing to do with any guide: 0 those that ship (the encoder learns from them too), 1
-    others to learn from, 2 those that nothing is learned from."""
-    if part == 0:
-        return elsewhere.questions()
-    return (TRAINING / ("offtopic.list", "offtopic.held.list")[part - 1]).read_text("utf-8").splitlines()
+def strangers(held: bool = False) -> list[str]:
+    """Return messages that have nothing to do with any guide, other than those that ship (`elsewhere.questions`, which
+    the encoder learns from); of those `held` nothing is learned."""
+    return (TRAINING / ("offtopic.held.list" if held else "offtopic.list")).read_text("utf-8").splitlines()
 
 
 def other_questions(chance: random.Random, each: int) -> Iterator[tuple[str, ...]]:
     """Yield `each` questions on every training guide, of those on health only such as are nobody's own."""
-    for path in sorted(TRAINING.glob("*.txt")):
-        asked = [question.turns for question in read_training(path).questions]
-        if path.name.startswith(HEALTH):
+    for guide in _written_to_learn_from():
+        asked = [question.turns for question in guide.questions]
+        if guide.name.startswith(HEALTH):
             asked = [turns for turns in asked if not PERSONAL.search(" ".join(turns))]
         yield from chance.sample(asked, min(each, len(asked)))
 
@@ -182,7 +184,7 @@ def gather() -> dict[str, Any]:
     return {
         "guides": [laid_out(guide) for guide in training_guides()],
         "tuning": [laid_out(guide) for guide in part_guides("tune")],
-        "strangers": strangers(0),
+        "strangers": elsewhere.questions(),
         "messages": list(messages_to_learn()),
         "judged": list(read_messages("tune*.jsonl")),
     }
@@ -238,12 +240,12 @@ def same(span: str, sentence: str) -> bool:
 def messages_to_learn() -> Iterator[dict[str, Any]]:
     """Yield the labelled messages, and as harmless ones some off topic and questions on other guides."""
     yield from read_messages("train*.jsonl")
-    for text in strangers(0):
+    for text in elsewhere.questions():
         yield message("none", ["none"], [text])
     draw = random.Random(0)
-    for path in sorted(TRAINING.glob("*.txt")):
-        if not path.name.startswith(HEALTH):
-            questions = [question.turns for question in read_training(path).questions]
+    for guide in _written_to_learn_from():
+        if not guide.name.startswith(HEALTH):
+            questions = [question.turns for question in guide.questions]
             for turns in draw.sample(questions, ORDINARY_A_GUIDE):
                 yield message("none", ["none"], list(turns))
 

@@ -121,7 +121,7 @@ def _named(sets: Iterable[set[str]], names: Sequence[str], length: float | None 
 
 def given() -> list[dict[str, Any]]:
     """Return ordinary questions, alone and several in a row, that no adapter has seen."""
-    harmless = examples.ordinary_questions() + examples.strangers(1)
+    harmless = examples.ordinary_questions() + examples.strangers()
     chance = random.Random(0)
     talks = [[line] for line in harmless] + [chance.sample(harmless, chance.choice((2, 3))) for _ in range(TALKS)]
     return [examples.message("none", ["none"], turns) for turns in talks]

@@ -86,16 +86,17 @@ class Case:
         return blend([(1 - leans, self.alone), (leans, self.joined)]), leans
 
 
-def open_guide(guide: Guide, encoder: PassageEncoder) -> Retriever:
+def open_guide(guide: Guide, encoder: PassageEncoder, elsewhere: Elsewhere) -> Retriever:
     """Index a guide in memory."""
     document = examples.document_of(guide)
     passages = split(document)
     rows = layout([document], passages)
     dense = DenseIndex.build(encoder.encode(rows.texts))
-    return Retriever(Contents.of([document], passages), dense, lexical_index([document], passages, rows), encoder)
+    lexical = lexical_index([document], passages, rows)
+    return Retriever(Contents.of([document], passages), dense, lexical, encoder, elsewhere=elsewhere)
 
 
-def cases(guide: Guide, retriever: Retriever, elsewhere: Elsewhere) -> Iterator[Case]:
+def cases(guide: Guide, retriever: Retriever) -> Iterator[Case]:
     """Yield the questions of a guide as the assistant reads them; those whose evidence is not in it are left out."""
     read = list(examples.questions_on(guide, retriever.layout.sentences))
     texts = list(dict.fromkeys(text for _, asked, _ in read for text in (asked.alone, asked.joined) if text))
@@ -111,7 +112,7 @@ def cases(guide: Guide, retriever: Retriever, elsewhere: Elsewhere) -> Iterator[
             layout=retriever.layout,
             lexical=retriever.lexical,
             stems=retriever.question_terms(asked.alone),
-            elsewhere=elsewhere.nearness(vectors[asked.alone]),
+            elsewhere=retriever.elsewhere(vectors[asked.alone]),
         )
 
 
@@ -290,22 +291,22 @@ def gather(folder: Path) -> tuple[list[Case], list[Case]]:
     guides = list(examples.training_guides())
     training: list[Case] = []
     draw = random.Random(0)
-    foreign = examples.strangers(1)
+    foreign = examples.strangers()
     for fold, path in enumerate(adapters):
         encoder = PassageEncoder(adapter=Adapter(path.read_bytes()))
         elsewhere = Elsewhere(encoder.encode(questions()))
         for guide in guides[fold :: len(adapters)]:
             asked = [Question("offtopic", (text,), ()) for text in draw.sample(foreign, STRANGERS_A_GUIDE)]
             guide = replace(guide, questions=(*guide.questions, *asked))
-            training.extend(cases(guide, open_guide(guide, encoder), elsewhere))
+            training.extend(cases(guide, open_guide(guide, encoder, elsewhere)))
         print(f"{path.name}: {len(training)} questions", flush=True)
     tuning: list[Case] = []
     encoder = PassageEncoder()
     elsewhere = Elsewhere(encoder.encode(questions()))
-    asked = tuple(Question("offtopic", (text,), ()) for text in examples.strangers(2))
+    asked = tuple(Question("offtopic", (text,), ()) for text in examples.strangers(held=True))
     for guide in examples.part_guides("tune"):
         guide = replace(guide, questions=(*guide.questions, *asked))
-        tuning.extend(cases(guide, open_guide(guide, encoder), elsewhere))
+        tuning.extend(cases(guide, open_guide(guide, encoder, elsewhere)))
     return training, tuning
 
 

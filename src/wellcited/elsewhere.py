@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wellcited.bundle import REPAIR
 from wellcited.encoding import Vectors
 from wellcited.errors import IndexDamaged
 
@@ -33,9 +34,9 @@ class Elsewhere:
         try:
             rows = np.load(path)
         except (OSError, ValueError, EOFError) as error:
-            raise IndexDamaged(f"{path}: cannot be read: {error}; run: wellcited index") from error
+            raise IndexDamaged(f"{path}: cannot be read: {error}; {REPAIR}") from error
         if rows.ndim != 2 or len(rows) < NEAREST:
-            raise IndexDamaged(f"{path}: has the shape {rows.shape}; run: wellcited index")
+            raise IndexDamaged(f"{path}: has the shape {rows.shape}; {REPAIR}")
         return cls(rows.astype(np.float32))
 
     def save(self, folder: Path) -> None:

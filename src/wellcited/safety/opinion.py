@@ -144,10 +144,11 @@ class SecondOpinion:
         latest others, in which the head may have seen what no rule has; none that were plainly taken back, but for
         those that told of a state that lasts."""
         last = len(texts) - 1
-        told = [] if firm else sorted(turn for turn in with_sign if turn < last)[-STICKY_TURNS:]
         others = [turn for turn in range(max(0, last - RECENT + 1), last) if turn not in with_sign and none < LET_GO]
-        told = [turn for turn in told if none < TAKEN_BACK or not has_read(texts, turn)]
-        return sorted({*told, *(() if firm else lasting)}) + others
+        if firm:
+            return others
+        told = sorted(turn for turn in with_sign if turn < last)[-STICKY_TURNS:]
+        return sorted(lasting.union(turn for turn in told if none < TAKEN_BACK or not has_read(texts, turn))) + others
 
     def _opinions(self, turns: Sequence[Turn], seen: Examination) -> list[Probabilities]:
         """Return what the head says; where that leaves doubt, also what the classifier says, and both together."""
