@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +43,17 @@ class SafetyLayer(Protocol):
     def rules_version(self) -> str: ...
 
     def triage(self, question: str, history: Sequence[Message] = ()) -> Triage: ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the retrieval has to say on a question: the evidence for the whole of it and for each of its parts (the
+    whole where it has one), how much it leans on what was asked before, and how near it is to other topics."""
+
+    whole: Evidence
+    parts: Sequence[Evidence]
+    leaning: float
+    elsewhere: float
 
 
 class Assistant:
@@ -133,12 +145,12 @@ class Assistant:
 
     def _answer(self, asked: conversation.Asked, receipt: Receipt) -> Answer:
         with stage("retrieve"):
-            whole, leaning, elsewhere, evidences = self._evidence(asked)
-        rankings = [self._retriever.hits(evidence, QUOTABLE) for evidence in evidences]
-        sentences = whole.texts(self._retriever.layout, confidence.READ)
+            found = self._evidence(asked)
+        rankings = [self._retriever.hits(part, QUOTABLE) for part in found.parts]
+        sentences = found.whole.texts(self._retriever.layout, confidence.READ)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
-        found = confidence.signs(asked.alone, leaning, stems, whole, sentences, lexical, elsewhere)
-        sure = max(confidence.confidence(found), confidence.curated_match(whole))
+        signs = confidence.signs(asked.alone, found.leaning, stems, found.whole, sentences, lexical, found.elsewhere)
+        sure = max(confidence.confidence(signs), confidence.curated_match(found.whole))
         if confidence.plainly_silent(asked.alone, sentences, self._retriever.uses):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
@@ -149,7 +161,7 @@ class Assistant:
                 text=NOT_COVERED,
                 further=cite([*quoted, *following][:NEAREST_QUOTES], self.documents),
                 confidence=sure,
-                suggestions=self._suggestions(whole),
+                suggestions=self._suggestions(found.whole),
                 receipt=receipt,
             )
         citations = cite(quoted, self.documents)
@@ -162,19 +174,17 @@ class Assistant:
             receipt=receipt,
         )
 
-    def _evidence(self, asked: conversation.Asked) -> tuple[Evidence, float, float, list[Evidence]]:
-        """Return the evidence for the whole question, how much it leans on what was asked before, how near it is to
-        other topics, and evidence for each of its parts (the whole where it has one)."""
+    def _evidence(self, asked: conversation.Asked) -> Found:
         parts = conversation.parts(asked.alone)
         texts = [asked.alone, *([asked.joined] if asked.joined else []), *(parts if len(parts) > 1 else [])]
         vectors = self._retriever.encode(texts)
-        found = [self._retriever.evidence(text, vector) for text, vector in zip(texts, vectors, strict=True)]
-        whole, leaning = in_context(asked.alone, found[0], found[1]) if asked.joined else (found[0], 0.0)
+        read = [self._retriever.evidence(text, vector) for text, vector in zip(texts, vectors, strict=True)]
+        whole, leaning = in_context(asked.alone, read[0], read[1]) if asked.joined else (read[0], 0.0)
         elsewhere = self._retriever.elsewhere(vectors[0])
         if len(parts) < 2:
-            return whole, leaning, elsewhere, [whole]
-        blended = [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in found[-len(parts) :]]
-        return whole, leaning, elsewhere, blended
+            return Found(whole, [whole], leaning, elsewhere)
+        blended = [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in read[-len(parts) :]]
+        return Found(whole, blended, leaning, elsewhere)
 
     def _suggestions(self, evidence: Evidence) -> tuple[str, ...]:
         """Return what to ask instead: of the nearest sections, the label nearest to the question."""

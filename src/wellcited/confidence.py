@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wellcited.conversation import asks
 from wellcited.nearness import LABEL_NEAR
 from wellcited.ranking import content_words, holds, kinds_asked
 from wellcited.retrieval import Evidence
@@ -59,12 +60,6 @@ _SALE = re.compile(
 _NAMES = re.compile(
     r"^(?:so |and |ok |hi |please )*what (?:(?:does|do)(?: the| an?)? (?P<does>[\w' -]{3,40}?) (?:do|mean)"
     r"|(?:is|are) an? (?P<what>[\w' -]{3,40}?))\W*$",
-    re.IGNORECASE,
-)
-_ASKS = re.compile(
-    r"\?|^(?:(?:so|and|ok|but|hi|hey|please|um|well) )*(?:what|how|why|when|where|which|who|whose|is|are|do|does|did"
-    r"|can|could|should|shall|will|would|may|might|has|have|am|was|were|explain|tell|describe|show|give|list|name|define"
-    r"|compare|summari[sz]e|any|need)\b",
     re.IGNORECASE,
 )
 _STATES = re.compile(r"(?:my|i|i'm|i've|we|the|our|he|she|it|there)\b", re.IGNORECASE)
@@ -125,7 +120,7 @@ def signs(
         "number_missing": float(bool(numbers) and not numbers & _numbers(near)),
         "shopping": float(bool(_SHOPPING.search(question)) and not any(_SHOPPING.search(text) for text in near)),
         "elsewhere": elsewhere,
-        "asks": float(bool(_ASKS.search(question))),
+        "asks": float(asks(question)),
         "states": float("?" not in question and bool(_STATES.match(question))),
     }
 

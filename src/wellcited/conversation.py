@@ -60,8 +60,8 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    rf"(?:(?:and|&|or|then|plus|also|but|so)\s+)?(?:{_OPENS_QUESTION}"
-    r"|(?:please )?(?:tell|explain|describe|show|list)\b)",
+    rf"(?:(?:and|&|or|then|plus|also|but|so|ok|please|hi|hey|um|well)\s+)*(?:{_OPENS_QUESTION}"
+    r"|(?:whose|am|was|were|might|any|need|tell|explain|describe|show|list|give|name|define|compare|summari[sz]e)\b)",
     re.IGNORECASE,
 )
 MAX_PARTS = 3
@@ -154,6 +154,11 @@ def _weights() -> tuple[float, ...]:
     return tuple(float(table["weights"][name]) for name in LEANING)
 
 
+def asks(text: str) -> bool:
+    """Whether `text` asks something, or tells to explain it: by a question mark or by how it opens."""
+    return "?" in text or bool(_ASKS.match(text))
+
+
 def parts(question: str) -> list[str]:
     """Return the questions that `question` asks at once, in order; one that cannot be cut is returned whole.
 
@@ -175,7 +180,7 @@ def _pieces(question: str) -> Iterator[tuple[str, bool]]:
     start = 0
     for cut in _PART.finditer(question):
         piece = question[start : cut.start()].strip(" ,;")
-        yield piece, "?" in cut[0] or bool(_ASKS.match(piece))
+        yield piece, "?" in cut[0] or asks(piece)
         start = cut.end()
     piece = question[start:].strip(" ,;")
-    yield piece, piece.endswith("?") or bool(_ASKS.match(piece))
+    yield piece, asks(piece)
