@@ -1,6 +1,7 @@
 """A PDF as text and blocks: lines from letters, reading order from columns, headings from size and weight.
 
-pypdfium2 gives every letter with its place and font; a PDF knows no more. What follows from that is in pdflayout.
+pypdfium2 gives every letter with its place and font; a PDF knows no more. What follows from that is in pdflines and
+pdflayout.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import re
 from typing import Any
 
 from wellcited.corpus.parsed import Facts, Parsed
-from wellcited.corpus.pdflayout import Page, Word, compose
+from wellcited.corpus.pdflayout import compose
+from wellcited.corpus.pdflines import Page, Word
 from wellcited.errors import CorpusError
 
 MAX_PAGES = 1000
