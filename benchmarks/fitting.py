@@ -1,6 +1,6 @@
 """Fit all-MiniLM-L6-v2 to one task: a low-rank change of its weights (LoRA) and a layer over its vectors.
 
-What train_classifier.py is made of, for whoever fits it to another.
+What train_classifier.py and train_verifier.py are made of.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from train_encoder import Adapted
 from wellcited.fitted import SCALE
 
 BATCH = 32
+RANK = 32
+"""Of the change of the weights: that of the encoder's, from which both go on."""
 SHUFFLED = 20
 """So many batches are drawn together and sorted by length: like lengths pad little."""
 WARM = 0.06
@@ -32,9 +34,9 @@ DROPPED = 0.1
 class Fitted(nn.Module):
     """The model, what changes it, and the layer: texts to logits."""
 
-    def __init__(self, outputs: int, rank: int) -> None:
+    def __init__(self, outputs: int) -> None:
         super().__init__()
-        self.encoder = Adapted(str(get_model_path()), rank, "cpu")
+        self.encoder = Adapted(str(get_model_path()), RANK, "cpu")
         self.encoder.width = BATCH
         self.layer = nn.Linear(self.encoder.model.config.hidden_size, outputs)
 
@@ -58,13 +60,14 @@ class Fitted(nn.Module):
 
     @torch.no_grad()
     def begin_with(self, path: Path) -> None:
-        """Take over the change of the weights and the layer from what was learned before."""
+        """Take over from what was learned before: the change of the weights, and the layer where the file has one."""
         with np.load(path) as known:
             for part, values in (("down", self.encoder.down), ("up", self.encoder.up)):
                 for key, value in values.items():
                     value.copy_(torch.from_numpy(known[f"{part}/{key}"].astype(np.float32)))
-            self.layer.weight.copy_(torch.from_numpy(known["layer/weight"].T))
-            self.layer.bias.copy_(torch.from_numpy(known["layer/bias"]))
+            if "layer/weight" in known:
+                self.layer.weight.copy_(torch.from_numpy(known["layer/weight"].T))
+                self.layer.bias.copy_(torch.from_numpy(known["layer/bias"]))
 
     def save(self, path: Path) -> None:
         """Write `down/` and `up/` of each layer in 16 bits, `layer/weight` (dimension, outputs), `layer/bias`."""
@@ -81,7 +84,6 @@ def add_options(parser: argparse.ArgumentParser, out: Path, epochs: int) -> None
     parser.add_argument("--dry-run", action="store_true", help="print the figures, write nothing")
     parser.add_argument("--out", type=Path, default=out)
     parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--seed", type=int, default=0)
 

@@ -16,6 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
 from wellcited.models import PassageEncoder
@@ -23,12 +24,19 @@ from wellcited.models import PassageEncoder
 SAFETY = Path(__file__).resolve().parent / "safety"
 MOVED = SAFETY / "more.regrouped.jsonl"
 NEAR = 0.75
+BLOCK = 2048
+"""So many texts are compared with all at once: all with all would take gigabytes."""
 
 
 def families(texts: list[str]) -> np.ndarray:
     """Return the number of the family of each text."""
-    vectors = PassageEncoder().encode(texts)
-    numbers: np.ndarray = connected_components(vectors @ vectors.T > NEAR)[1]
+    return families_of(PassageEncoder().encode(texts))
+
+
+def families_of(vectors: np.ndarray) -> np.ndarray:
+    """Return the number of the family of each unit vector, of shape (texts, dimension)."""
+    blocks = (vectors[start : start + BLOCK] @ vectors.T > NEAR for start in range(0, len(vectors), BLOCK))
+    numbers: np.ndarray = connected_components(vstack([csr_array(block) for block in blocks]), directed=False)[1]
     return numbers
 
 

@@ -5,11 +5,12 @@
     python benchmarks/train_classifier.py --go-on FILE --epochs 1 --share 0.25 --rate 2e-4
                                                      # from what was learned, over the questions and some messages
 
-Learns a low-rank change of the weights, as train_encoder.py does, and a linear layer over the vector of the latest
-messages, from every file of benchmarks/safety that may be learned from, the ordinary questions of tests/safety, the
-curated questions of the guide, the training questions of the labelled corpora, questions on other topics, and talks
-made of several of them. A message with more than one acceptable tier is learned as mostly the best and a little of the
-others.
+Goes on from what train_encoder.py learned, which can tell the tiers too: a third of the messages, learned once, give an
+AUC of .961 on the tuning messages from there and .931 from the published model. Learns a low-rank change of the weights
+and a linear layer over the vector of the latest messages, from every file of benchmarks/safety that may be learned
+from, the ordinary questions of tests/safety, the curated questions of the guide, the training questions of the labelled
+corpora, questions on other topics, and talks made of several of them. A message with more than one acceptable tier is
+learned as mostly the best and a little of the others.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from wellcited.safety.classifier import reading
 from wellcited.safety.rules import TIERS
 
 ROOT = Path(__file__).resolve().parent.parent
+ENCODER = ROOT / "src" / "wellcited" / "data" / "adapter.npz"
 OUT = ROOT / "src" / "wellcited" / "safety" / "data" / "classifier.npz"
 ACCEPTED = 0.15
 """What the other acceptable tiers of a message get together."""
@@ -95,7 +97,7 @@ def describe(model: Fitted, cases: Sequence[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser, OUT, epochs=3)
-    parser.add_argument("--go-on", type=Path, help="begin with what this file holds")
+    parser.add_argument("--go-on", type=Path, default=ENCODER, help="begin with what this file holds")
     parser.add_argument("--share", type=float, default=1.0, help="of the messages, learn from so many")
     options = parser.parse_args()
 
@@ -103,9 +105,8 @@ def main() -> None:
     chance = random.Random(options.seed)
     cases = cases_to_learn(chance, options.share)
     targets = torch.tensor([target(case) for case in cases])
-    model = Fitted(len(TIERS), options.rank)
-    if options.go_on:
-        model.begin_with(options.go_on)
+    model = Fitted(len(TIERS))
+    model.begin_with(options.go_on)
     tuning = list(examples.read_cases("tune*.jsonl"))
 
     def loss_of(logits: Tensor, batch: list[int]) -> Tensor:

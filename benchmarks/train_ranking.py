@@ -65,6 +65,7 @@ class Case:
     guide: str
     kind: str
     question: str
+    asked: str
     alone: Evidence
     joined: Evidence | None
     gold: frozenset[int]
@@ -106,6 +107,7 @@ def cases(guide: Guide, retriever: Retriever) -> Iterator[Case]:
             guide=guide.name,
             kind=question.kind,
             question=asked.alone,
+            asked=asked.joined or asked.alone,
             alone=retriever.evidence(asked.alone, vectors[asked.alone]),
             joined=retriever.evidence(asked.joined, vectors[asked.joined]) if asked.joined else None,
             gold=frozenset(rows),

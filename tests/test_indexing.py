@@ -18,6 +18,7 @@ from wellcited import bundle, indexing
 from wellcited.bundle import open_build
 from wellcited.corpus.reading import read_corpus
 from wellcited.errors import BundleError, CorpusError, ModelError, SafetyDataError, WellcitedError
+from wellcited.fitted import TASKS
 from wellcited.history import last_failure
 from wellcited.indexing import build_index, source_digest
 from wellcited.layout import layout
@@ -326,9 +327,9 @@ def test_the_real_model_builds_the_same_vectors_as_it_answers_with(tiny: Built) 
     assert tiny.report.embedded > 0
     names = {path.name for path in (tiny.build.folder / bundle.ENCODER).iterdir()}
     own = {"model.onnx", "model.weights", "tokenizer.json", "encoder.json", "elsewhere.npy"}
-    classifier = {"classifier.onnx", "classifier.weights", "classifier.npy"}
-    assert own | classifier < names
-    assert len(names - own - classifier) == 1, "one table of tokens for both"
+    fitted = {f"{task.name}.{suffix}" for task in TASKS for suffix in ("onnx", "weights", "npy")}
+    assert own | fitted < names
+    assert len(names - own - fitted) == 1, "one table of tokens for all"
 
 
 def test_a_rebuild_takes_the_encoder_over_by_sharing_its_file(tiny: Built, project: Built) -> None:

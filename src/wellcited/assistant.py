@@ -16,12 +16,13 @@ from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import Encoder, one_question
 from wellcited.errors import QuestionError
-from wellcited.opening import Opening, guarded
+from wellcited.opening import Opening, guarded, verifier_of
 from wellcited.retrieval import Evidence, Retriever, blend, in_context, presentable
 from wellcited.safety import Guardrail
 from wellcited.settings import Settings, load_settings
 from wellcited.smalltalk import reply_to
 from wellcited.stages import stage
+from wellcited.verifier import READ, Verifier
 
 NOT_COVERED = "The guide does not say."
 NEAREST_QUOTES = 3
@@ -66,6 +67,7 @@ class Assistant:
         guardrail: SafetyLayer,
         bundle_id: str,
         settings: Settings,
+        verifier: Verifier | None = None,
     ) -> None:
         if not isinstance(documents, Mapping):
             documents = {document.id: document for document in documents}
@@ -74,6 +76,7 @@ class Assistant:
         self.bundle_id = bundle_id
         self._retriever = retriever
         self._settings = settings
+        self._verifier = verifier
 
     @classmethod
     def open(cls, index: str | Path | None = None, settings: Settings | None = None) -> Assistant:
@@ -94,7 +97,8 @@ class Assistant:
         encoder = opening.encoder()
         guardrail = guarded(guardrail, opening.build, encoder)
         retriever = Retriever.open(opening.build, encoder)
-        return cls(retriever.documents, retriever, guardrail, manifest.id, settings)
+        verifier = verifier_of(opening.build, encoder)
+        return cls(retriever.documents, retriever, guardrail, manifest.id, settings, verifier)
 
     @property
     def examples(self) -> tuple[str, ...]:
@@ -150,7 +154,9 @@ class Assistant:
         sentences = found.whole.texts(self._retriever.layout, confidence.READ)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
         signs = confidence.signs(asked.alone, found.leaning, stems, found.whole, sentences, lexical, found.elsewhere)
-        sure = max(confidence.confidence(signs), confidence.curated_match(found.whole))
+        sure = max(
+            self._verified(confidence.confidence(signs), asked, found.whole), confidence.curated_match(found.whole)
+        )
         if confidence.plainly_silent(asked.alone, sentences, self._retriever.uses):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
@@ -185,6 +191,15 @@ class Assistant:
             return Found(whole, [whole], leaning, elsewhere)
         blended = [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in read[-len(parts) :]]
         return Found(whole, blended, leaning, elsewhere)
+
+    def _verified(self, sure: float, asked: conversation.Asked, evidence: Evidence) -> float:
+        """Return how sure it is of the best sentences when it has read them beside the question."""
+        if self._verifier is None:
+            return sure
+        best = evidence.rows[evidence.order[:READ]].tolist()
+        return self._verifier.sure(
+            sure, asked.joined or asked.alone, [self._retriever.layout.headed[row] for row in best]
+        )
 
     def _suggestions(self, evidence: Evidence) -> tuple[str, ...]:
         """Return what to ask instead: of the nearest sections, the label nearest to the question."""

@@ -83,7 +83,9 @@ class Layer:
 
 CLASSIFIER = Task("classifier", "safety/data/classifier.npz", outputs=4)
 """The tier of a whole conversation: safety/classifier.py."""
-TASKS = (CLASSIFIER,)
+VERIFIER = Task("verifier", "data/verifier.npz", outputs=1)
+"""Whether the sentences found answer the question: verifier.py."""
+TASKS = (CLASSIFIER, VERIFIER)
 
 
 @cache

@@ -11,12 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wellcited.bundle import ENCODER, SAFETY, Build, live_build
-from wellcited.fitted import CLASSIFIER
+from wellcited.fitted import CLASSIFIER, VERIFIER
 from wellcited.settings import Settings
 
 if TYPE_CHECKING:
     from wellcited.encoding import Encoder
     from wellcited.safety import Guardrail
+    from wellcited.verifier import Verifier
 
 
 def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
@@ -27,6 +28,15 @@ def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
     if model.fitted:
         classifier = Classifier(partial(encoder.fitted, CLASSIFIER), CLASSIFIER.open_layer(build.folder / ENCODER))
     return guardrail.with_head(encoder.encode, model.key, build.folder / SAFETY, classifier)
+
+
+def verifier_of(build: Build, encoder: Encoder) -> Verifier | None:
+    """Return the verifier of the model of `build`, None where it has none. Raises IndexDamaged."""
+    from wellcited.verifier import Verifier
+
+    if not build.manifest.model.fitted:
+        return None
+    return Verifier(partial(encoder.fitted, VERIFIER), VERIFIER.open_layer(build.folder / ENCODER))
 
 
 class Opening:

@@ -1,0 +1,58 @@
+"""The verifier: reads the question beside the sentences found, where their signs leave doubt that they answer it.
+
+The signs of confidence.py compare question and sentence as two vectors, or by their words. This model reads both at
+once (Hu et al., "Read + Verify: Machine Reading Comprehension with Unanswerable Questions", 2019).
+benchmarks/train_verifier.py learns it on top of all-MiniLM-L6-v2; its export stands in every bundle of that model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wellcited.fitted import Layer
+
+if TYPE_CHECKING:
+    from wellcited.encoding import Vectors
+
+READ = 2
+"""So many of the best sentences are read, each under its heading."""
+QUESTION_CHARS = 300
+SENTENCE_CHARS = 260
+"""Of a longer question or sentence so many characters are read, from its beginning."""
+BETWEEN = " [SEP] "
+DOUBT = (0.1, 0.4)
+"""Between these confidences it is asked: of one answer in twenty. Elsewhere it would seldom turn the decision, and it
+takes as long as three questions to encode."""
+SHARES = (0.7, 0.75)
+"""How much the logits of signs and verifier count, as a logistic regression weighs them on guides new to both
+(`benchmarks/train_verifier.py --left-out 0`)."""
+SHIFT = 0.2
+"""Added to the two, so that of what the tuning guides answer less is declined than without a verifier."""
+
+
+def reading(question: str, sentences: Sequence[str]) -> str:
+    """Return what the verifier reads: the question in its conversation, and the best sentences under their headings."""
+    return BETWEEN.join([question[:QUESTION_CHARS], *(sentence[:SENTENCE_CHARS] for sentence in sentences[:READ])])
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """The model, texts to unit vectors, and the layer over them, with one logit: that the sentences answer."""
+
+    encode: Callable[[Sequence[str]], Vectors]
+    layer: Layer
+
+    def sure(self, confidence: float, question: str, sentences: Sequence[str]) -> float:
+        """Return how sure the two are together, 0..1, that `sentences` answer, the signs being `confidence` sure.
+
+        `sentences` are the best ones under their headings, best first.
+        """
+        if not DOUBT[0] < confidence < DOUBT[1]:
+            return confidence
+        signs = math.log(confidence / (1 - confidence))
+        found = float(self.layer(self.encode([reading(question, sentences)])[0])[0])
+        logit = SHARES[0] * signs + SHARES[1] * found + SHIFT
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
