@@ -10,7 +10,11 @@ from wellcited.search import spelling
 from wellcited.search.spelling import Spelling, vocabulary
 
 ENGLISH = {"pressure", "stretch", "price", "presses", "muscles", "groin"}
-GUIDE = ["The iliopsoas is two muscles.", "Hold the pressure, then stretch the iliacus.", "Fascia has sensors."]
+GUIDE = [
+    "The iliopsoas is what two muscles make.",
+    "Hold the pressure, then stretch the iliacus.",
+    "Fascia has sensors.",
+]
 
 
 @pytest.fixture
@@ -33,7 +37,19 @@ def test_a_slip_is_mended(guide: Spelling, written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["what price", "my groin", "two mucsl", "iliopsoas", "zebra crossing", "", "12345 ???", "pres it"]
+    "text",
+    [
+        "what price",
+        "my groin",
+        "two mucsl",
+        "iliopsoas",
+        "zebra crossing",
+        "",
+        "12345 ???",
+        "pres it",
+        "one sensor",
+        "whats that",
+    ],
 )
 def test_words_short_ones_and_what_is_near_to_nothing_stay(guide: Spelling, text: str) -> None:
     assert guide.mended(text) == text

@@ -45,6 +45,8 @@ class Spelling:
         near = self._known.get(plain[0], [])
         if len(plain) < SHORTEST or not near or plain in near or self._is_word(plain):
             return word
+        if f"{plain}s" in near or plain.removesuffix("s") in near:  # one or several, or "whats": no slip
+            return word
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extractOne
 
