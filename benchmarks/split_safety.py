@@ -30,11 +30,7 @@ BLOCK = 2048
 
 def families(texts: list[str]) -> np.ndarray:
     """Return the number of the family of each text."""
-    return families_of(PassageEncoder().encode(texts))
-
-
-def families_of(vectors: np.ndarray) -> np.ndarray:
-    """Return the number of the family of each unit vector, of shape (texts, dimension)."""
+    vectors = PassageEncoder().encode(texts)
     blocks = (vectors[start : start + BLOCK] @ vectors.T > NEAR for start in range(0, len(vectors), BLOCK))
     numbers: np.ndarray = connected_components(vstack([csr_array(block) for block in blocks]), directed=False)[1]
     return numbers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from wellcited import bundle
 from wellcited.assistant import Assistant
 from wellcited.confidence import threshold
 from wellcited.encoding import QueryEncoder
-from wellcited.errors import IndexDamaged
 from wellcited.fitted import VERIFIER, Layer
 from wellcited.settings import Settings
 from wellcited.verifier import DOUBT, QUESTION_CHARS, READ, SENTENCE_CHARS, Verifier, reading
@@ -68,19 +66,6 @@ def test_where_the_signs_are_sure_it_is_not_asked(confidence: float) -> None:
 def test_where_they_doubt_it_turns_the_decision_either_way() -> None:
     doubt, limit = threshold(), threshold()
     assert saying(-4).sure(doubt + 0.1, "How often?", SENTENCES) < limit < saying(4).sure(doubt, "How?", SENTENCES)
-
-
-@pytest.mark.parametrize("content", [b"", b"no array", None])
-def test_a_layer_that_cannot_be_used_is_told_with_the_command_that_mends_it(
-    content: bytes | None, tmp_path: Path
-) -> None:
-    layer = tmp_path / VERIFIER.layer_file
-    if content is None:
-        np.save(layer, np.zeros((DIMENSION, 4)))
-    else:
-        layer.write_bytes(content)
-    with pytest.raises(IndexDamaged, match="wellcited index"):
-        VERIFIER.open_layer(tmp_path)
 
 
 def test_a_bundle_of_the_default_model_holds_one_that_tells_an_answer_from_what_is_near(tiny: Built) -> None:

@@ -131,19 +131,6 @@ def test_if_it_fails_the_reader_is_referred(bad: object, monkeypatch: pytest.Mon
     assert (found.tier, found.reasons) == ("urgent", ("guardrail.failed",))
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", None])
-def test_a_layer_that_cannot_be_used_is_told_with_the_command_that_mends_it(
-    content: bytes | None, tmp_path: Path
-) -> None:
-    layer = tmp_path / CLASSIFIER.layer_file
-    if content is None:
-        np.save(layer, np.zeros((DIMENSION, 3)))
-    else:
-        layer.write_bytes(content)
-    with pytest.raises(IndexDamaged, match="wellcited index"):
-        CLASSIFIER.open_layer(tmp_path)
-
-
 def test_a_bundle_of_the_default_model_holds_it_and_loads_it_when_it_is_first_asked(tiny: Built) -> None:
     assert tiny.build.manifest.model.fitted == digest_of_tasks()
     folder = tiny.build.folder / bundle.ENCODER

@@ -15,7 +15,7 @@ import pytest
 from conftest import PROJECT, Built
 
 from wellcited import bundle
-from wellcited.datatypes import Message
+from wellcited.datatypes import Message, Triage
 from wellcited.encoding import QueryEncoder
 from wellcited.evaluation.questions import SafetyCase, load_safety
 from wellcited.evaluation.referral import SafetyScores
@@ -38,21 +38,41 @@ def cases_of(*patterns: str) -> list[SafetyCase]:
     return [case for path in paths for case in load_safety(path)]
 
 
+class Judged:
+    """The guardrail, which is asked of each message once: the tests read overlapping sets of them."""
+
+    def __init__(self, guardrail: Guardrail) -> None:
+        self._guardrail = guardrail
+        self._known: dict[tuple[str, ...], Triage] = {}
+        self.rules_version = guardrail.rules_version
+
+    def triage(self, question: str, history: Sequence[Message] = ()) -> Triage:
+        turns = (*(message.content for message in history), question)
+        if turns not in self._known:
+            self._known[turns] = self._guardrail.triage(question, history)
+        return self._known[turns]
+
+
+@pytest.fixture(scope="module")
+def judged(guardrail: Guardrail) -> Judged:
+    return Judged(guardrail)
+
+
 @pytest.fixture(scope="module")
 def guardrail(tiny: Built) -> Guardrail:
     return guarded(Guardrail.open(), tiny.build, QueryEncoder(tiny.build.folder / bundle.ENCODER))
 
 
 @pytest.fixture(scope="module")
-def held(guardrail: Guardrail) -> SafetyScores:
+def held(judged: Judged) -> SafetyScores:
     """All messages that nothing was learned from, those of authors whose other messages were among them."""
-    return run_safety(guardrail, cases_of("held*"))
+    return run_safety(judged, cases_of("held*"))
 
 
 @pytest.fixture(scope="module")
-def strange(guardrail: Guardrail) -> SafetyScores:
+def strange(judged: Judged) -> SafetyScores:
     """Messages of seven authors of whom nothing was ever learned or tuned on."""
-    return run_safety(guardrail, cases_of("held.strangers", "held.newcomers", "held.latecomers"))
+    return run_safety(judged, cases_of("held.strangers", "held.newcomers", "held.latecomers"))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +100,8 @@ def test_harmless_messages_are_seldom_referred(held: SafetyScores, strange: Safe
         assert found <= most
 
 
-def test_no_category_with_a_sign_is_often_missed(guardrail: Guardrail) -> None:
-    scores = run_safety(guardrail, cases_of("tune*", "held*"))
+def test_no_category_with_a_sign_is_often_missed(judged: Judged) -> None:
+    scores = run_safety(judged, cases_of("tune*", "held*"))
     assert len(scores.categories) == CATEGORIES
     missed = {
         name: value
@@ -92,9 +112,9 @@ def test_no_category_with_a_sign_is_often_missed(guardrail: Guardrail) -> None:
     assert not missed
 
 
-def test_no_category_of_harmless_messages_is_often_referred(guardrail: Guardrail) -> None:
+def test_no_category_of_harmless_messages_is_often_referred(judged: Judged) -> None:
     # In *.readers a harmless message bears the category of the sign that it resembles: too few for a share of each.
-    scores = run_safety(guardrail, cases_of("tune", "tune.[mvw]*", "held", "held.[mvswl]*", "held.newcomers"))
+    scores = run_safety(judged, cases_of("tune", "tune.[mvw]*", "held", "held.[mvswl]*", "held.newcomers"))
     assert len(scores.categories) == CATEGORIES
     needless = {
         name: value
