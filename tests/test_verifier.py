@@ -49,7 +49,7 @@ def test_of_what_is_long_it_reads_the_beginning() -> None:
     assert (len(question), [len(sentence) for sentence in sentences]) == (QUESTION_CHARS, [SENTENCE_CHARS] * READ)
 
 
-@given(st.floats(0, 1), st.floats(-8, 8), st.floats(-8, 8))
+@given(st.floats(*DOUBT), st.floats(-8, 8), st.floats(-8, 8))
 def test_it_stays_a_probability_and_grows_with_both(confidence: float, logit: float, other: float) -> None:
     low, high = sorted([logit, other])
     found = [saying(value).sure(confidence, "How often?", SENTENCES) for value in (low, high)]
@@ -57,9 +57,13 @@ def test_it_stays_a_probability_and_grows_with_both(confidence: float, logit: fl
 
 
 @pytest.mark.parametrize("confidence", [0.0, DOUBT[0], DOUBT[1], 1.0])
-def test_where_the_signs_are_sure_it_is_not_asked(confidence: float) -> None:
-    ear = Listening()
-    assert saying(-8, ear).sure(confidence, "How often?", SENTENCES) == confidence
+def test_where_the_signs_are_sure_it_is_not_asked(
+    tiny: Built, monkeypatch: pytest.MonkeyPatch, confidence: float
+) -> None:
+    assistant, ear = Assistant.of(tiny.build, Settings()), Listening()
+    monkeypatch.setattr("wellcited.confidence.confidence", lambda signs: confidence)
+    monkeypatch.setattr(assistant, "_verifier", saying(-8, ear))
+    assert assistant.ask("In which season does the kettle get its crust?").confidence == confidence
     assert not ear.read
 
 

@@ -22,7 +22,7 @@ from wellcited.safety import Guardrail
 from wellcited.settings import Settings, load_settings
 from wellcited.smalltalk import reply_to
 from wellcited.stages import stage
-from wellcited.verifier import READ, Verifier
+from wellcited.verifier import READ, Verifier, doubtful
 
 NOT_COVERED = "The guide does not say."
 NEAREST_QUOTES = 3
@@ -194,7 +194,7 @@ class Assistant:
 
     def _verified(self, sure: float, asked: conversation.Asked, evidence: Evidence) -> float:
         """Return how sure it is of the best sentences when it has read them beside the question."""
-        if self._verifier is None:
+        if self._verifier is None or not doubtful(sure):
             return sure
         best = evidence.rows[evidence.order[:READ]].tolist()
         return self._verifier.sure(

@@ -8,7 +8,6 @@ are learned by benchmarks/train_ranking.py on guides other than the publisher's.
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.conversation import asks
+from wellcited.logistic import logistic
 from wellcited.nearness import LABEL_NEAR
 from wellcited.ranking import content_words, holds, kinds_asked
 from wellcited.retrieval import Evidence
@@ -134,8 +134,7 @@ def confidence(found: Mapping[str, float]) -> float:
     model = _model()
     row = np.array([found[name] for name in SIGNS], dtype=np.float64)
     mixed = np.tanh(np.clip(model.hidden @ row + model.hidden_bias, -30.0, 30.0))
-    logit = float(model.bias + model.weights @ row + model.mixtures @ mixed)
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+    return logistic(float(model.bias + model.weights @ row + model.mixtures @ mixed))
 
 
 def curated_match(evidence: Evidence) -> float:

@@ -6,7 +6,6 @@ How much a question leans on its context is a small learned model (data/leaning.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from wellcited.datatypes import Message
+from wellcited.logistic import logistic
 from wellcited.ranking import content_words
 
 CONTEXT_CHARS = 400
@@ -144,8 +144,7 @@ def cues(question: str, alone: float, joined: float) -> tuple[float, ...]:
 
 def leaning(question: str, alone: float, joined: float) -> float:
     """Return how much `question` leans on what was asked before (0..1), a learned logistic of its cues."""
-    logit = sum(weight * cue for weight, cue in zip(_weights(), cues(question, alone, joined), strict=True))
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+    return logistic(sum(weight * cue for weight, cue in zip(_weights(), cues(question, alone, joined), strict=True)))
 
 
 @lru_cache(maxsize=1)

@@ -7,12 +7,12 @@ benchmarks/train_verifier.py learns it on top of all-MiniLM-L6-v2; its export st
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wellcited.fitted import Layer
+from wellcited.logistic import logistic, logit
 
 if TYPE_CHECKING:
     from wellcited.encoding import Vectors
@@ -33,6 +33,11 @@ SHIFT = 0.2
 """Added to the two, so that of what the tuning guides answer less is declined than without a verifier."""
 
 
+def doubtful(confidence: float) -> bool:
+    """Whether the verifier is to be asked where the signs are `confidence` sure."""
+    return DOUBT[0] < confidence < DOUBT[1]
+
+
 def reading(question: str, sentences: Sequence[str]) -> str:
     """Return what the verifier reads: the question in its conversation, and the best sentences under their headings."""
     return BETWEEN.join([question[:QUESTION_CHARS], *(sentence[:SENTENCE_CHARS] for sentence in sentences[:READ])])
@@ -50,9 +55,5 @@ class Verifier:
 
         `sentences` are the best ones under their headings, best first.
         """
-        if not DOUBT[0] < confidence < DOUBT[1]:
-            return confidence
-        signs = math.log(confidence / (1 - confidence))
         found = float(self.layer(self.encode([reading(question, sentences)])[0])[0])
-        logit = SHARES[0] * signs + SHARES[1] * found + SHIFT
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+        return logistic(SHARES[0] * logit(confidence) + SHARES[1] * found + SHIFT)
