@@ -1,7 +1,8 @@
 """Answers beside what one would otherwise install: the measure of `wellcited evaluate` on questions nobody tuned on.
 
     python benchmarks/answers.py                  # the unseen questions of every guide under benchmarks/corpora
-    python benchmarks/answers.py --tune           # the questions for looking at
+    python benchmarks/answers.py --part newcomers # more of them, by authors who came later
+    python benchmarks/answers.py --part tune      # the questions for looking at
     python benchmarks/answers.py --guide FILE --questions FILE    # another guide and its questions
 
 Nearest chunk is benchmarks/baseline.py: the published model, chunks of 300 characters, FAISS. LangChain, Haystack and
@@ -136,11 +137,11 @@ HEAD = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tune", action="store_true", help="the questions for looking at instead of the unseen ones")
+    parser.add_argument("--part", choices=("held", "newcomers", "tune"), default="held", help="which questions")
     parser.add_argument("--guide", type=Path, help="another guide")
     parser.add_argument("--questions", type=Path, help="the questions on it")
     arguments = parser.parse_args()
-    part = "tune" if arguments.tune else "held"
+    part = arguments.part
     if arguments.guide:
         asked = {arguments.guide.stem: ([arguments.guide], arguments.questions)}
     else:

@@ -13,6 +13,9 @@ A file of benchmarks/training holds a guide, a line "=", and the questions asked
     c | 1+2 | a question that asks two things
     u | | a question on the topic that the guide does not answer
     o | | a question that has nothing to do with the guide
+
+The file of the same name in benchmarks/training/near holds more of them, most in pairs that share their words: one that
+the guide answers, one that it does not. Only the verifier learns from these.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from wellcited.safety.head import LONGEST, RECENT
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING = ROOT / "benchmarks" / "training"
+NEAR = TRAINING / "near"
 CORPORA = ROOT / "benchmarks" / "corpora"
 SAFETY = ROOT / "benchmarks" / "safety"
 OWN = ROOT / "corpus" / "iliopsoas-guide.md"
@@ -85,16 +89,16 @@ def plain(text: str) -> str:
     return " ".join(text.translate(_QUOTES).split())
 
 
-def read_training(path: Path) -> Guide:
-    """Read one file of benchmarks/training. Raises ValueError naming the line that cannot be read."""
+def read_training(path: Path, *more: Path) -> Guide:
+    """Read one file of benchmarks/training, and the files of more questions on it.
+
+    Raises ValueError naming the line that cannot be read.
+    """
     lines: list[str] = []
     sentences: dict[int, str] = {}
     questions: list[Question] = []
     in_list = asking = False
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        line = line.strip()
-        if not line:
-            continue
+    for file, number, line in _lines(path, *more):
         try:
             if line == "=":
                 asking = True
@@ -112,8 +116,15 @@ def read_training(path: Path) -> Guide:
                 lines += [*([""] if item != in_list else []), f"{'- ' if item else ''}{found[3]}"]
                 in_list = item
         except (ValueError, KeyError) as error:
-            raise ValueError(f"{path}:{number}: {line[:60]!r}: {error}") from error
+            raise ValueError(f"{file}:{number}: {line[:60]!r}: {error}") from error
     return Guide(path.stem, "\n".join(lines).strip() + "\n", ".md", tuple(questions))
+
+
+def _lines(*paths: Path) -> Iterator[tuple[Path, int, str]]:
+    for path in paths:
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+            if line.strip():
+                yield path, number, line.strip()
 
 
 def _question(line: str, sentences: dict[int, str]) -> Question:
@@ -138,16 +149,17 @@ def read_corpus(name: str, part: str) -> Guide:
     return Guide(name, path.read_text("utf-8"), path.suffix, questions)
 
 
-def training_guides() -> Iterator[Guide]:
-    """Yield every guide to learn from: those of benchmarks/training, and the corpora with training questions."""
-    yield from _written_to_learn_from()
+def training_guides(near: bool = False) -> Iterator[Guide]:
+    """Yield every guide to learn from: those of benchmarks/training, with the questions of `near` too where it is set,
+    and the corpora with training questions."""
+    yield from _written_to_learn_from(near)
     for path in sorted(CORPORA.glob("*/questions.train.jsonl")):
         yield read_corpus(path.parent.name, "train")
 
 
-def _written_to_learn_from() -> Iterator[Guide]:
+def _written_to_learn_from(near: bool = False) -> Iterator[Guide]:
     for path in sorted(TRAINING.glob("*.txt")):
-        yield read_training(path)
+        yield read_training(path, *([NEAR / path.name] if near else []))
 
 
 def part_guides(part: str) -> Iterator[Guide]:

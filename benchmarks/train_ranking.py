@@ -287,10 +287,13 @@ def learn_confidence(table: np.ndarray, answerable: np.ndarray) -> Confidence:
     )
 
 
-def gather(folder: Path) -> tuple[list[Case], list[Case]]:
-    """Return the training questions, each read through the adapter that never saw its guide, and the tuning ones."""
+def gather(folder: Path, near: bool = False) -> tuple[list[Case], list[Case]]:
+    """Return the training questions, each read through the adapter that never saw its guide, and the tuning ones.
+
+    The former with the pairs of benchmarks/training/near where `near` is set.
+    """
     adapters = sorted(folder.glob("fold-*.npz"))
-    guides = list(examples.training_guides())
+    guides = list(examples.training_guides(near))
     training: list[Case] = []
     draw = random.Random(0)
     foreign = examples.strangers()

@@ -4,8 +4,9 @@
     python benchmarks/train_verifier.py --adapters DIR --left-out 0  # figures on the third of the guides left out
 
 DIR holds what `benchmarks/train_encoder.py --fold I/N` wrote, as for train_ranking.py. Learned from the questions of
-the training guides with the two best sentences as the retriever ranks them: those that a sentence among them answers,
-those that the guide does not answer, and the former once more with the answering sentences taken away.
+the training guides, near misses among them (benchmarks/training/near), with the two best sentences as the retriever
+ranks them: those that a sentence among them answers, those that the guide does not answer, and the former once more
+with the answering sentences taken away.
 """
 
 from __future__ import annotations
@@ -39,11 +40,15 @@ DECLINED = 0.02
 class Read:
     """A question with its sentences, best first: what is read of them, which answer, and how sure the signs are."""
 
+    kind: str
     question: str
     sentences: list[str]
     answers: list[bool]
-    answered: bool
     sure: float
+
+    @property
+    def answered(self) -> bool:
+        return self.kind not in SILENT
 
     def text(self) -> str:
         return reading(self.question, self.sentences)
@@ -60,10 +65,10 @@ def read(case: Case) -> Read:
     found = confidence.signs(case.question, leans, case.stems, evidence, texts, case.lexical, case.elsewhere)
     rows = evidence.rows[evidence.order[: READ + len(case.gold)]].tolist()
     return Read(
+        case.kind,
         case.asked,
         [case.layout.headed[row] for row in rows],
         [row in case.gold for row in rows],
-        case.kind not in SILENT,
         confidence.confidence(found),
     )
 
@@ -87,7 +92,8 @@ def describe(model: Fitted, cases: Sequence[Read]) -> str:
     found = model.judged([case.text() for case in cases])[:, 0]
     sure = np.array([case.sure for case in cases]).clip(1e-6, 1 - 1e-6)
     signs = np.log(sure / (1 - sure))
-    answered = np.array([case.answered for case in cases])
+    kinds = np.array([case.kind for case in cases])
+    answered = ~np.isin(kinds, SILENT)
     weighed = LogisticRegression(C=100, class_weight="balanced").fit(np.stack([signs, found], axis=1), answered)
     shares = weighed.coef_[0]
     low, high = (np.log(edge / (1 - edge)) for edge in DOUBT)
@@ -99,8 +105,11 @@ def describe(model: Fitted, cases: Sequence[Read]) -> str:
     lines = [f"SHARES {shares[0]:.2f}, {shares[1]:.2f} SHIFT {shift:.2f}"]
     for name, logits in (("signs", signs), ("with the verifier", both)):
         area = np.mean(logits[answered][:, None] > logits[~answered][None])
-        told = [float(np.mean(logits[~answered] < np.quantile(logits[answered], part))) for part in (0.02, 0.03, 0.05)]
-        lines.append(f"\n  {name}: AUC {area:.4f}, told at 2, 3 and 5 % wrongly declined {told}")
+        lines.append(f"\n  {name}: AUC {area:.4f}, told at 2, 3 and 5 % wrongly declined")
+        for kind in SILENT:
+            silent = logits[kinds == kind]
+            told = [np.mean(silent < np.quantile(logits[answered], part)) for part in (0.02, 0.03, 0.05)]
+            lines.append(f", {kind} " + " ".join(f"{share:.3f}" for share in told))
     return "".join(lines)
 
 
@@ -113,7 +122,7 @@ def main() -> None:
 
     chance = random.Random(options.seed)
     torch.manual_seed(options.seed)
-    training, tuning = gather(options.adapters)
+    training, tuning = gather(options.adapters, near=True)
     folds = {guide.name: number % FOLDS for number, guide in enumerate(examples.training_guides())}
     known = [case for case in training if case.kind != "compound" and folds[case.guide] != options.left_out]
     strange = [case for case in training if case.kind != "compound" and folds[case.guide] == options.left_out]
