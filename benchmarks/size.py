@@ -38,7 +38,8 @@ from wellcited.digests import samples_of, sha256_of
 from wellcited.encoding import QueryEncoder, Vectors
 from wellcited.indexing import build_index, write
 from wellcited.layout import layout
-from wellcited.search.dense import STORED, DenseIndex
+from wellcited.search.dense import DenseIndex
+from wellcited.search.stored import STORED
 from wellcited.settings import Settings
 
 BENCHMARKS = Path(__file__).resolve().parent

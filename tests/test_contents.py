@@ -19,7 +19,7 @@ from wellcited.indexing import build_index
 from wellcited.layout import Grouped, layout, ranges
 from wellcited.retrieval import Retriever
 from wellcited.search import dense
-from wellcited.search.dense import STORED
+from wellcited.search.stored import STORED
 from wellcited.settings import Settings
 
 WORDS = Settings(model="words")

@@ -13,8 +13,9 @@ from wellcited.contents import Contents
 from wellcited.datatypes import Hit
 from wellcited.ranking import FEATURES, weights
 from wellcited.retrieval import Evidence, Retriever, blend
-from wellcited.search.dense import DenseIndex, Vectors
+from wellcited.search.dense import DenseIndex
 from wellcited.search.lexical import LexicalIndex
+from wellcited.search.stored import Vectors
 
 
 class WordQueries:

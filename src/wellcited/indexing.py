@@ -25,9 +25,10 @@ from wellcited.manifest import Counts, ModelInfo
 from wellcited.models import PassageEncoder, identify
 from wellcited.ranking import SentenceTraits
 from wellcited.safety import Guardrail
-from wellcited.search.dense import BLOCK, DenseIndex, Stored, is_large
+from wellcited.search.dense import DenseIndex, is_large
 from wellcited.search.lexical import LexicalIndex, terms
 from wellcited.search.spelling import vocabulary
+from wellcited.search.stored import BLOCK, Stored
 from wellcited.settings import Settings, load_settings
 
 Progress = Callable[[str, int, int], None]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wellcited.layout import Grouped, Layout
-from wellcited.search.dense import Cosines, DenseIndex, Vectors
+from wellcited.search.dense import Cosines, DenseIndex
+from wellcited.search.stored import Vectors
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float32]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wellcited.errors import IndexDamaged
-from wellcited.search.dense import DenseIndex, Vectors
+from wellcited.search.dense import DenseIndex
+from wellcited.search.stored import Vectors
 
 
 def unit(rows: int, dimension: int = 16, seed: int = 1) -> Vectors:

@@ -10,7 +10,8 @@ import pytest
 
 from wellcited.errors import IndexDamaged
 from wellcited.search import dense
-from wellcited.search.dense import GOAL, STORED, DenseIndex, Vectors
+from wellcited.search.dense import GOAL, DenseIndex
+from wellcited.search.stored import STORED, Vectors
 
 ROWS = 3000
 

@@ -10,8 +10,6 @@ of the true ten nearest.
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,15 +20,10 @@ from numpy.typing import NDArray
 
 from wellcited.datatypes import VectorSearch
 from wellcited.errors import IndexDamaged
-
-Vectors = NDArray[np.float32]
-Stored = NDArray[np.float16]
-Rows = NDArray[np.int64]
+from wellcited.search.stored import STORED, Rows, Stored, StoredFile, Vectors, blocks, nearest
 
 EXACT_UP_TO = 50_000
 """Comparing so many vectors takes some 15 ms, 77 MB, and no time to open (benchmarks/size.py)."""
-STORED = "vectors.npy"
-"""The vectors themselves, beside an approximate index."""
 GOAL = 0.985
 """The share of the true ten nearest to find, of sample questions; 0.98 is promised for others."""
 SAMPLE = 400
@@ -39,7 +32,6 @@ FOUND = 600
 """So many rows at least are compared with the stored vectors: 8 bits alone mistake the order of the nearest."""
 TRAINED_ON = 64
 """Vectors for each list that the lists are made from."""
-BLOCK = 65_536
 _SEED = 5
 
 
@@ -169,7 +161,7 @@ class _Approximate(DenseIndex):
         chance = np.random.default_rng(_SEED)
         taken = chance.choice(rows, size=min(rows, lists * TRAINED_ON), replace=False)
         index.train(stored[np.sort(taken)].astype(np.float32))
-        for block in _blocks(stored):
+        for block in blocks(stored):
             index.add(block)
         built = cls(index, stored)
         return built if built._tune(built._sample(chance), stored) else None
@@ -241,12 +233,12 @@ class _Approximate(DenseIndex):
 
     def _tune(self, queries: Vectors, stored: Stored) -> bool:
         """Look through more and more lists until GOAL of the true nearest of `queries` is found; tell whether it is."""
-        nearest = min(NEAREST, len(self))
-        true = _nearest(stored, queries, nearest)
+        count = min(NEAREST, len(self))
+        true = nearest(stored, queries, count)
         probes = min(8, self._lists.nlist)
         while True:
             self._lists.nprobe = probes
-            _, found = self.search(queries, nearest)
+            _, found = self.search(queries, count)
             hits = sum(len(set(ours) & set(theirs)) for ours, theirs in zip(found.tolist(), true.tolist(), strict=True))
             self._recall = hits / true.size
             if self._recall >= GOAL or probes == self._lists.nlist:
@@ -265,56 +257,6 @@ class _ComparedOnDemand:
     def best(self, k: int) -> Rows:
         found: Rows = self._index.search(self._query[None, :], k)[1][0]
         return found
-
-
-class StoredFile:
-    """The rows of a file of vectors, read as they are asked for.
-
-    Mapped, each row would bring its neighbourhood into the memory of the process, and soon all of the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open `path`. Raises ValueError where it does not hold float16 vectors, whole."""
-        mapped = np.load(path, mmap_mode="r")
-        if mapped.dtype != np.float16 or mapped.ndim != 2 or not mapped.flags.c_contiguous:
-            raise ValueError(f"{path.name} does not hold its vectors")
-        self.shape: tuple[int, ...] = mapped.shape
-        self._path = path
-        self._offset: int = mapped.offset
-        self._file = path.open("rb", buffering=0)
-
-    def __getitem__(self, rows: Rows) -> Stored:
-        """Return the vectors of `rows`, of shape (len(rows), dimension). Raises IndexDamaged."""
-        asked, places = np.unique(rows, return_inverse=True)
-        found = np.empty((len(asked), self.shape[1]), dtype=np.float16)
-        size, into, source = found.itemsize * self.shape[1], found.reshape(-1).view(np.uint8).data, self._file.fileno()
-        ends = [*(np.flatnonzero(np.diff(asked) != 1) + 1).tolist(), len(asked)] if len(asked) else []
-        start = 0
-        for end in ends:  # rows that follow each other are read at once
-            wanted = into[start * size : end * size]
-            if os.preadv(source, [wanted], self._offset + int(asked[start]) * size) != len(wanted):
-                raise IndexDamaged(f"{self._path}: is shorter than it was; run: wellcited index")
-            start = end
-        return found[places]
-
-
-def _nearest(stored: Stored, queries: Vectors, k: int) -> Rows:
-    """Return the `k` rows nearest to each of `queries`, every vector compared."""
-    scores = np.zeros((len(queries), 0), dtype=np.float32)
-    rows = np.zeros((len(queries), 0), dtype=np.int64)
-    start = 0
-    for block in _blocks(stored):
-        scores = np.hstack([scores, queries @ block.T])
-        rows = np.hstack([rows, np.broadcast_to(np.arange(start, start + len(block)), (len(queries), len(block)))])
-        start += len(block)
-        best = np.argpartition(-scores, min(k, scores.shape[1]) - 1, axis=1)[:, :k]
-        scores, rows = np.take_along_axis(scores, best, axis=1), np.take_along_axis(rows, best, axis=1)
-    return rows
-
-
-def _blocks(stored: Stored) -> Iterator[Vectors]:
-    for start in range(0, len(stored), BLOCK):
-        yield stored[start : start + BLOCK].astype(np.float32)
 
 
 def _unit(vectors: Vectors) -> Vectors:
