@@ -1,7 +1,7 @@
 """Answers beside what one would otherwise install: the measure of `wellcited evaluate` on questions nobody tuned on.
 
     python benchmarks/answers.py                  # the unseen questions of every guide under benchmarks/corpora
-    python benchmarks/answers.py --part newcomers # more of them, by authors who came later
+    python benchmarks/answers.py --part newcomers # those alone by the authors who came last
     python benchmarks/answers.py --part tune      # the questions for looking at
     python benchmarks/answers.py --guide FILE --questions FILE    # another guide and its questions
 
@@ -137,32 +137,31 @@ HEAD = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("held", "newcomers", "tune"), default="held", help="which questions")
+    parser.add_argument("--part", choices=("held", "newcomers", "tune"), help="which questions; the first two")
     parser.add_argument("--guide", type=Path, help="another guide")
     parser.add_argument("--questions", type=Path, help="the questions on it")
     arguments = parser.parse_args()
-    part = arguments.part
+    parts = [arguments.part] if arguments.part else ["held", "newcomers"]
     if arguments.guide:
-        asked = {arguments.guide.stem: ([arguments.guide], arguments.questions)}
+        asked = {arguments.guide.stem: ([arguments.guide], [arguments.questions])}
     else:
-        names = sorted(path.parent.name for path in CORPORA.glob(f"*/questions.{part}.jsonl"))
-        asked = {
-            name: (sorted(CORPORA.glob(f"{name}/guide.*")) or [OWN], CORPORA / name / f"questions.{part}.jsonl")
-            for name in names
-        }
+        names = sorted(path.parent.name for path in CORPORA.glob(f"*/questions.{parts[0]}.jsonl"))
+        questions_on = {name: [CORPORA / name / f"questions.{part}.jsonl" for part in parts] for name in names}
+        asked = {name: (sorted(CORPORA.glob(f"{name}/guide.*")) or [OWN], questions_on[name]) for name in names}
         curated = OWN.with_name("iliopsoas-guide.questions.md")
-        asked["iliopsoas, curated"] = ([OWN, curated], CORPORA / "iliopsoas" / f"questions.{part}.jsonl")
+        asked["iliopsoas, curated"] = ([OWN, curated], questions_on["iliopsoas"])
 
     with tempfile.TemporaryDirectory() as folder:
         assistants: dict[str, Assistant] = {}
         cases: dict[str, Sequence[QuestionCase]] = {}
-        for name, (files, questions) in asked.items():
+        for name, (files, lists) in asked.items():
             corpus, index = Path(folder) / name / "corpus", Path(folder) / name / "index"
             corpus.mkdir(parents=True)
             for file in files:
                 shutil.copy(file, corpus)
             build_index(corpus, index)
-            assistants[name], cases[name] = Assistant.open(index), load_questions(questions)
+            assistants[name] = Assistant.open(index)
+            cases[name] = [case for questions in lists for case in load_questions(questions)]
         read = [name for name in asked if "," not in name]
         given = [
             (next(iter(assistants[name].documents.values())), [joined(case.turns) for case in cases[name]])

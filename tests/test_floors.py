@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 def judged(name: str, guides: Sequence[Path], tiny: Built, folder: Path) -> Sequence[Judged]:
-    """The held questions of a guide, asked of an index that knows the guide alone."""
+    """The questions on a guide that judge, asked of an index that knows the guide alone."""
     corpus, index = folder / "corpus", folder / "index"
     corpus.mkdir()
     for guide in guides:
@@ -34,7 +34,8 @@ def judged(name: str, guides: Sequence[Path], tiny: Built, folder: Path) -> Sequ
     shutil.copytree(tiny.index, index)  # takes over the exported encoder
     build_index(corpus, index, Settings())
     assistant = assistant_of(bundle.open_build(index))
-    return run_questions(assistant, load_questions(CORPORA / name / "questions.held.jsonl")).results
+    files = [CORPORA / name / f"questions.{part}.jsonl" for part in ("held", "newcomers")]
+    return [result for file in files for result in run_questions(assistant, load_questions(file)).results]
 
 
 def assert_above(scores: Scores, **floors: float) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from wellcited.datatypes import Answer
 from wellcited.errors import SettingsError
 from wellcited.settings import Settings, load_settings
 from wellcited.web.app import create_app
+from wellcited.web.mcp import told
+from wellcited.web.mounting import mounted
 
-from .fakes import FakeAssistant
+from .fakes import HOLD, RECEIPT, FakeAssistant
 
 ASKED = {"question": "How long should I press?"}
 PAGES = ("/", "/guide", "/guide/hip-guide", "/guide/nothing", "/docs", "/embed", "/embed-demo")
@@ -88,6 +91,19 @@ def test_the_api_gives_addresses_relative_to_the_server_and_says_where_that_is(c
     described = client.get("/ask/openapi.json").json()
     assert described["servers"] == [{"url": "/ask"}]
     assert "/api/ask" in described["paths"]
+
+
+def test_a_link_to_the_publishers_own_site_is_not_moved() -> None:
+    own, elsewhere = (
+        HOLD.model_copy(update={"number": 1}),
+        HOLD.model_copy(update={"url": "https://a.example/faq#press"}),
+    )
+    answer = Answer(kind="answer", text="-", citations=(own,), further=(elsewhere,), receipt=RECEIPT)
+    moved = mounted(answer, "/ask")
+    assert [citation.url for citation in (*moved.citations, *moved.further)] == [f"/ask{own.url}", elsewhere.url]
+    assert "\n    https://guide.example/guide/" in told(answer, "https://guide.example")
+    closest = answer.model_copy(update={"citations": (elsewhere,)})
+    assert "\n    https://a.example/faq#press" in told(closest, "https://guide.example")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/ask", "/ask/", "/a/b-c/d.e_f~"])

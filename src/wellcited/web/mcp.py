@@ -23,6 +23,7 @@ from wellcited.errors import QuestionError
 from wellcited.settings import Settings
 from wellcited.web.api import Answering, ask_within
 from wellcited.web.logs import configure_logging
+from wellcited.web.mounting import below
 from wellcited.web.passages import path
 from wellcited.web.problems import FAULT, emergency_line
 
@@ -118,4 +119,4 @@ def told(answer: Answer, public_url: str = "") -> str:
 
 
 def _source(citation: Citation, public_url: str) -> str:
-    return f"[{citation.number}] {' › '.join((citation.title, *path(citation)))}\n    {public_url}{citation.url}"
+    return f"[{citation.number}] {' › '.join((citation.title, *path(citation)))}\n    {below(public_url, citation.url)}"

@@ -27,12 +27,17 @@ class Mounted:
         await self.app(scope, receive, send)
 
 
+def below(root: str, url: str) -> str:
+    """Return `url` as seen from outside of `root`; what leads to the publisher's own site stays as it is."""
+    return f"{root}{url}" if url.startswith("/") else url
+
+
 def mounted(answer: Answer, root: str) -> Answer:
     """Return `answer` with links that a page of the server can follow; its own are relative to the server."""
     if not root:
         return answer
 
-    def below(citations: tuple[Citation, ...]) -> tuple[Citation, ...]:
-        return tuple(citation.model_copy(update={"url": root + citation.url}) for citation in citations)
+    def moved(citations: tuple[Citation, ...]) -> tuple[Citation, ...]:
+        return tuple(citation.model_copy(update={"url": below(root, citation.url)}) for citation in citations)
 
-    return answer.model_copy(update={"citations": below(answer.citations), "further": below(answer.further)})
+    return answer.model_copy(update={"citations": moved(answer.citations), "further": moved(answer.further)})

@@ -47,6 +47,21 @@ def test_a_page_that_allows_no_script_shows_the_chat_in_a_frame(visit: Go, serve
     assert box["height"] == 600
 
 
+def test_a_frame_has_its_token_behind_its_address_and_takes_a_new_one(visit: Go, served: Served) -> None:
+    frame = f'<iframe src="{served.url}/embed?title=Ask#token=one" title="Ask" width="600" height="600"></iframe>'
+    there = visit(html=page_with(frame))
+    inside = there.page.frame_locator("iframe")
+    with there.page.expect_request("**/api/ask") as first:
+        ask(inside, "How long should I press?")
+    there.page.evaluate(
+        "document.querySelector('iframe').src = document.querySelector('iframe').src.replace('one', 'two')"
+    )
+    with there.page.expect_request("**/api/ask") as second:
+        ask(inside, "How long should I press, then?")
+    assert [asked.value.headers["authorization"] for asked in (first, second)] == ["Bearer one", "Bearer two"]
+    expect(inside.locator(".reply")).to_have_count(2)  # the conversation went on
+
+
 def test_a_site_that_is_not_allowed_cannot_frame_it(visit: Go) -> None:
     with answering(FakeAssistant()) as closed:
         frame = f'<iframe src="{closed.url}/embed" title="Ask" width="600" height="600"></iframe>'
