@@ -23,14 +23,14 @@ QUESTION_CHARS = 300
 SENTENCE_CHARS = 260
 """Of a longer question or sentence so many characters are read, from its beginning."""
 BETWEEN = " [SEP] "
-DOUBT = (0.1, 0.4)
-"""Between these confidences it is asked: of one answer in twenty. Elsewhere it would seldom turn the decision, and it
+DOUBT = (0.05, 0.6)
+"""Between these confidences it is asked: of one answer in eight. Elsewhere it would seldom turn the decision, and it
 takes as long as three questions to encode."""
 SHARES = (0.7, 0.75)
 """How much the logits of signs and verifier count, as a logistic regression weighs them on guides new to both
-(`benchmarks/train_verifier.py --left-out 0`)."""
-SHIFT = 0.2
-"""Added to the two, so that of what the tuning guides answer less is declined than without a verifier."""
+(`benchmarks/train_verifier.py --adapters DIR --left-out 0`)."""
+SHIFT = 0.1
+"""Added to the two, so that of what the guides left out answer as much is declined as without a verifier."""
 
 
 def doubtful(confidence: float) -> bool:
