@@ -137,7 +137,9 @@ HEAD = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("held", "newcomers", "tune"), help="which questions; the first two")
+    parser.add_argument(
+        "--part", choices=("held", "newcomers", "tune"), help="which questions (default: held and newcomers)"
+    )
     parser.add_argument("--guide", type=Path, help="another guide")
     parser.add_argument("--questions", type=Path, help="the questions on it")
     arguments = parser.parse_args()

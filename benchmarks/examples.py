@@ -140,7 +140,7 @@ def _question(line: str, sentences: dict[int, str]) -> Question:
 
 
 def read_corpus(name: str, part: str) -> Guide:
-    """Read a guide of benchmarks/corpora with its questions.`part`.jsonl (train, tune or held)."""
+    """Read a guide of benchmarks/corpora with its questions.`part`.jsonl (train, tune, held or newcomers)."""
     path = next((CORPORA / name).glob("guide.*"), OWN)
     questions = tuple(
         Question(case["kind"], tuple(case["turns"]), tuple(tuple(spans) for spans in case["gold"]))
@@ -163,7 +163,7 @@ def _written_to_learn_from(near: bool = False) -> Iterator[Guide]:
 
 
 def part_guides(part: str) -> Iterator[Guide]:
-    """Yield the corpora with the questions of one part: "tune", for looking at, or "held", for the figures."""
+    """Yield the corpora with the questions of one part: "tune" is to be looked at, "held" and "newcomers" not."""
     for path in sorted(CORPORA.glob(f"*/questions.{part}.jsonl")):
         yield read_corpus(path.parent.name, part)
 

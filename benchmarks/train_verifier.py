@@ -28,7 +28,7 @@ from train_ranking import DATA, SILENT, Case, gather
 
 from wellcited import confidence
 from wellcited.retrieval import in_context
-from wellcited.verifier import DOUBT, READ, reading
+from wellcited.verifier import DOUBT, READ, SHARES, SHIFT, reading
 
 SMOOTHED = 0.05
 FOLDS = 3
@@ -94,6 +94,7 @@ def describe(model: Fitted, cases: Sequence[Read]) -> str:
     signs = np.log(sure / (1 - sure))
     kinds = np.array([case.kind for case in cases])
     answered = ~np.isin(kinds, SILENT)
+    of_kind = [(kind, kinds == kind) for kind in SILENT]
     weighed = LogisticRegression(C=100, class_weight="balanced").fit(np.stack([signs, found], axis=1), answered)
     shares = weighed.coef_[0]
     low, high = (np.log(edge / (1 - edge)) for edge in DOUBT)
@@ -102,12 +103,16 @@ def describe(model: Fitted, cases: Sequence[Read]) -> str:
     limit = float(np.quantile(both[answered], DECLINED))
     threshold = np.log(confidence.threshold() / (1 - confidence.threshold()))
     shift = weighed.intercept_[0] + threshold - limit
+    shipped = SHARES[0] * signs + SHARES[1] * found + SHIFT
+    shipped = np.where((low < signs) & (signs < high), shipped, signs) < threshold
     lines = [f"SHARES {shares[0]:.2f}, {shares[1]:.2f} SHIFT {shift:.2f}"]
+    declined = [f"{name} {np.mean(shipped[part]):.3f}" for name, part in (("answered", answered), *of_kind)]
+    lines.append("\n  declined with the constants of verifier.py: " + ", ".join(declined))
     for name, logits in (("signs", signs), ("with the verifier", both)):
         area = np.mean(logits[answered][:, None] > logits[~answered][None])
         lines.append(f"\n  {name}: AUC {area:.4f}, told at 2, 3 and 5 % wrongly declined")
-        for kind in SILENT:
-            silent = logits[kinds == kind]
+        for kind, those in of_kind:
+            silent = logits[those]
             told = [np.mean(silent < np.quantile(logits[answered], part)) for part in (0.02, 0.03, 0.05)]
             lines.append(f", {kind} " + " ".join(f"{share:.3f}" for share in told))
     return "".join(lines)

@@ -49,11 +49,12 @@ def test_of_what_is_long_it_reads_the_beginning() -> None:
     assert (len(question), [len(sentence) for sentence in sentences]) == (QUESTION_CHARS, [SENTENCE_CHARS] * READ)
 
 
-@given(st.floats(*DOUBT), st.floats(-8, 8), st.floats(-8, 8))
-def test_it_stays_a_probability_and_grows_with_both(confidence: float, logit: float, other: float) -> None:
-    low, high = sorted([logit, other])
-    found = [saying(value).sure(confidence, "How often?", SENTENCES) for value in (low, high)]
+@given(st.lists(st.floats(*DOUBT), min_size=2, max_size=2), st.lists(st.floats(-8, 8), min_size=2, max_size=2))
+def test_it_stays_a_probability_and_grows_with_both(confidences: list[float], logits: list[float]) -> None:
+    pairs = zip(sorted(confidences), sorted(logits), strict=True)
+    found = [saying(logit).sure(confidence, "How often?", SENTENCES) for confidence, logit in pairs]
     assert 0 <= found[0] <= found[1] <= 1
+    assert saying(max(logits)).sure(min(confidences), "How often?", SENTENCES) <= found[1]
 
 
 @pytest.mark.parametrize("confidence", [0.0, DOUBT[0], DOUBT[1], 1.0])

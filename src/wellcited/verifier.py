@@ -30,7 +30,8 @@ SHARES = (0.7, 0.75)
 """How much the logits of signs and verifier count, as a logistic regression weighs them on guides new to both
 (`benchmarks/train_verifier.py --adapters DIR --left-out 0`)."""
 SHIFT = 0.1
-"""Added to the two, so that of what the guides left out answer as much is declined as without a verifier."""
+"""Added to the two. Of what guides left out answer, 3.4 % are declined with it, 3.0 % by the signs alone; of what the
+tuning guides answer, 1.7 % instead of 3.0."""
 
 
 def doubtful(confidence: float) -> bool:
@@ -53,7 +54,7 @@ class Verifier:
     def sure(self, confidence: float, question: str, sentences: Sequence[str]) -> float:
         """Return how sure the two are together, 0..1, that `sentences` answer, the signs being `confidence` sure.
 
-        `sentences` are the best ones under their headings, best first.
+        `confidence` is more than 0 and less than 1; `sentences` are the best ones under their headings, best first.
         """
         found = float(self.layer(self.encode([reading(question, sentences)])[0])[0])
         return logistic(SHARES[0] * logit(confidence) + SHARES[1] * found + SHIFT)

@@ -53,13 +53,14 @@ def test_a_frame_has_its_token_behind_its_address_and_takes_a_new_one(visit: Go,
     inside = there.page.frame_locator("iframe")
     with there.page.expect_request("**/api/ask") as first:
         ask(inside, "How long should I press?")
-    there.page.evaluate(
-        "document.querySelector('iframe').src = document.querySelector('iframe').src.replace('one', 'two')"
-    )
+    before = there.page.evaluate("history.length")
+    address = f"{served.url}/embed?title=Ask#token=two"
+    there.page.evaluate("to => document.querySelector('iframe').contentWindow.location.replace(to)", address)
     with there.page.expect_request("**/api/ask") as second:
         ask(inside, "How long should I press, then?")
     assert [asked.value.headers["authorization"] for asked in (first, second)] == ["Bearer one", "Bearer two"]
     expect(inside.locator(".reply")).to_have_count(2)  # the conversation went on
+    assert there.page.evaluate("history.length") == before
 
 
 def test_a_site_that_is_not_allowed_cannot_frame_it(visit: Go) -> None:

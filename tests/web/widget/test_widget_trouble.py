@@ -1,4 +1,4 @@
-"""What a reader is told when the server is slow, gone, busy, crowded or refuses, the emergency line with it."""
+"""What a reader is told when the server is slow, gone, busy, not ready or refuses, the emergency line with it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def problem(status: int, detail: str = "Told by the server.", **more: object) ->
         (422, problem(422, errors=["a shorter line"]), "This question could not be taken.", "a shorter line"),
         (500, problem(500), "Something went wrong, and there is no answer.", ""),
         (502, "<html>proxy</html>", "Something went wrong, and there is no answer.", ""),
-        (503, problem(503), "Very many are asking just now. Please ask again in a moment.", ""),
+        (503, problem(503), "The guide cannot take a question just now. Please ask again in a moment.", ""),
         (None, None, "The guide could not be reached just now.", ""),
         (200, {"kind": "answer"}, "Something went wrong, and there is no answer.", ""),
         (200, {**ANSWER.model_dump(mode="json"), "kind": "poem"}, "Something went wrong", ""),

@@ -378,7 +378,7 @@ textarea::placeholder { color: var(--soft); opacity: 1; }
       const say = words();
       const { status } = response;
       const said =
-        { 401: say.denied, 403: say.denied, 413: say.refused, 422: say.refused, 429: say.busy, 503: say.crowded }[status] ?? say.broken;
+        { 401: say.denied, 403: say.denied, 413: say.refused, 422: say.refused, 429: say.busy, 503: say.unready }[status] ?? say.broken;
       throw Object.assign(new Error(said), {
         status,
         said,
