@@ -98,3 +98,11 @@ def test_the_assistant_asks_it_in_doubt_and_declines_what_it_denies(
     assert assistant.ask(question).kind == "not_covered"
     assert len(ear.read) == 2
     assert ear.read[0].startswith(f"{question} [SEP] ")
+
+
+def test_a_message_that_asks_several_things_is_left_to_the_signs(tiny: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    assistant, ear = Assistant.of(tiny.build, Settings()), Listening()
+    monkeypatch.setattr("wellcited.confidence.confidence", lambda signs: 0.3)
+    monkeypatch.setattr(assistant, "_verifier", saying(-8, ear))
+    assert assistant.ask("How often do I descale a kettle, and how long does the vinegar stay in?").kind == "answer"
+    assert not ear.read

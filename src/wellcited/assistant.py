@@ -154,9 +154,7 @@ class Assistant:
         sentences = found.whole.texts(self._retriever.layout, confidence.READ)
         stems, lexical = self._retriever.question_terms(asked.alone), self._retriever.lexical
         signs = confidence.signs(asked.alone, found.leaning, stems, found.whole, sentences, lexical, found.elsewhere)
-        sure = max(
-            self._verified(confidence.confidence(signs), asked, found.whole), confidence.curated_match(found.whole)
-        )
+        sure = max(self._verified(confidence.confidence(signs), asked, found), confidence.curated_match(found.whole))
         if confidence.plainly_silent(asked.alone, sentences, self._retriever.uses):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
@@ -192,11 +190,14 @@ class Assistant:
         blended = [blend([(PART_WEIGHT, part), (1 - PART_WEIGHT, whole)]) for part in read[-len(parts) :]]
         return Found(whole, blended, leaning, elsewhere)
 
-    def _verified(self, sure: float, asked: conversation.Asked, evidence: Evidence) -> float:
-        """Return how sure it is of the best sentences when it has read them beside the question."""
-        if self._verifier is None or not doubtful(sure):
+    def _verified(self, sure: float, asked: conversation.Asked, found: Found) -> float:
+        """Return how sure it is of the best sentences when it has read them beside the question.
+
+        A message that asks several things is left to the signs: the verifier has learned from single questions.
+        """
+        if self._verifier is None or not doubtful(sure) or len(found.parts) > 1:
             return sure
-        best = evidence.rows[evidence.order[:READ]].tolist()
+        best = found.whole.rows[found.whole.order[:READ]].tolist()
         return self._verifier.sure(
             sure, asked.joined or asked.alone, [self._retriever.layout.headed[row] for row in best]
         )
