@@ -27,8 +27,9 @@ from torch.nn import functional
 from train_ranking import DATA, SILENT, Case, gather
 
 from wellcited import confidence
+from wellcited.logistic import logit
 from wellcited.retrieval import in_context
-from wellcited.verifier import DOUBT, READ, SHARES, SHIFT, reading
+from wellcited.verifier import READ, SHARES, SHIFT, doubtful, reading
 
 SMOOTHED = 0.05
 FOLDS = 3
@@ -97,14 +98,12 @@ def describe(model: Fitted, cases: Sequence[Read]) -> str:
     of_kind = [(kind, kinds == kind) for kind in SILENT]
     weighed = LogisticRegression(C=100, class_weight="balanced").fit(np.stack([signs, found], axis=1), answered)
     shares = weighed.coef_[0]
-    low, high = (np.log(edge / (1 - edge)) for edge in DOUBT)
-    both = signs * shares[0] + found * shares[1] + weighed.intercept_[0]
-    both = np.where((low < signs) & (signs < high), both, signs)
+    in_doubt = np.vectorize(doubtful)(sure)
+    both = np.where(in_doubt, signs * shares[0] + found * shares[1] + weighed.intercept_[0], signs)
     limit = float(np.quantile(both[answered], DECLINED))
-    threshold = np.log(confidence.threshold() / (1 - confidence.threshold()))
+    threshold = logit(confidence.threshold())
     shift = weighed.intercept_[0] + threshold - limit
-    shipped = SHARES[0] * signs + SHARES[1] * found + SHIFT
-    shipped = np.where((low < signs) & (signs < high), shipped, signs) < threshold
+    shipped = np.where(in_doubt, SHARES[0] * signs + SHARES[1] * found + SHIFT, signs) < threshold
     lines = [f"SHARES {shares[0]:.2f}, {shares[1]:.2f} SHIFT {shift:.2f}"]
     declined = [f"{name} {np.mean(shipped[part]):.3f}" for name, part in (("answered", answered), *of_kind)]
     lines.append("\n  declined with the constants of verifier.py: " + ", ".join(declined))

@@ -59,12 +59,12 @@ def test_it_stays_a_probability_and_grows_with_both(confidences: list[float], lo
 
 @pytest.mark.parametrize("confidence", [0.0, DOUBT[0], DOUBT[1], 1.0])
 def test_where_the_signs_are_sure_it_is_not_asked(
-    tiny: Built, monkeypatch: pytest.MonkeyPatch, confidence: float
+    tiny_assistant: Assistant, monkeypatch: pytest.MonkeyPatch, confidence: float
 ) -> None:
-    assistant, ear = Assistant.of(tiny.build, Settings()), Listening()
+    ear = Listening()
     monkeypatch.setattr("wellcited.confidence.confidence", lambda signs: confidence)
-    monkeypatch.setattr(assistant, "_verifier", saying(-8, ear))
-    assert assistant.ask("In which season does the kettle get its crust?").confidence == confidence
+    monkeypatch.setattr(tiny_assistant, "_verifier", saying(-8, ear))
+    assert tiny_assistant.ask("In which season does the kettle get its crust?").confidence == confidence
     assert not ear.read
 
 
@@ -100,9 +100,13 @@ def test_the_assistant_asks_it_in_doubt_and_declines_what_it_denies(
     assert ear.read[0].startswith(f"{question} [SEP] ")
 
 
-def test_a_message_that_asks_several_things_is_left_to_the_signs(tiny: Built, monkeypatch: pytest.MonkeyPatch) -> None:
-    assistant, ear = Assistant.of(tiny.build, Settings()), Listening()
+def test_a_message_that_asks_several_things_is_left_to_the_signs(
+    tiny_assistant: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ear = Listening()
     monkeypatch.setattr("wellcited.confidence.confidence", lambda signs: 0.3)
-    monkeypatch.setattr(assistant, "_verifier", saying(-8, ear))
-    assert assistant.ask("How often do I descale a kettle, and how long does the vinegar stay in?").kind == "answer"
+    monkeypatch.setattr(tiny_assistant, "_verifier", saying(-8, ear))
+    assert (
+        tiny_assistant.ask("How often do I descale a kettle, and how long does the vinegar stay in?").kind == "answer"
+    )
     assert not ear.read

@@ -11,11 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wellcited.bundle import ENCODER, SAFETY, Build, live_build
-from wellcited.fitted import CLASSIFIER, VERIFIER
+from wellcited.fitted import CLASSIFIER, VERIFIER, Layer, Task
 from wellcited.settings import Settings
 
 if TYPE_CHECKING:
-    from wellcited.encoding import Encoder
+    from collections.abc import Callable, Sequence
+
+    from wellcited.encoding import Encoder, Vectors
     from wellcited.safety import Guardrail
     from wellcited.verifier import Verifier
 
@@ -24,9 +26,8 @@ def guarded(guardrail: Guardrail, build: Build, encoder: Encoder) -> Guardrail:
     """Return `guardrail` with what was learned listening, as far as it was learned with the model of `build`."""
     from wellcited.safety.classifier import Classifier
 
-    model, classifier = build.manifest.model, None
-    if model.fitted:
-        classifier = Classifier(partial(encoder.fitted, CLASSIFIER), CLASSIFIER.open_layer(build.folder / ENCODER))
+    model = build.manifest.model
+    classifier = Classifier(*_fitted(CLASSIFIER, build, encoder)) if model.fitted else None
     return guardrail.with_head(encoder.encode, model.key, build.folder / SAFETY, classifier)
 
 
@@ -34,9 +35,12 @@ def verifier_of(build: Build, encoder: Encoder) -> Verifier | None:
     """Return the verifier of the model of `build`, None where it has none. Raises IndexDamaged."""
     from wellcited.verifier import Verifier
 
-    if not build.manifest.model.fitted:
-        return None
-    return Verifier(partial(encoder.fitted, VERIFIER), VERIFIER.open_layer(build.folder / ENCODER))
+    return Verifier(*_fitted(VERIFIER, build, encoder)) if build.manifest.model.fitted else None
+
+
+def _fitted(task: Task, build: Build, encoder: Encoder) -> tuple[Callable[[Sequence[str]], Vectors], Layer]:
+    """Return the model of `build` fitted to `task`, texts to unit vectors, and the layer over them."""
+    return partial(encoder.fitted, task), task.open_layer(build.folder / ENCODER)
 
 
 class Opening:
