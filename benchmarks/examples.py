@@ -139,11 +139,12 @@ def _question(line: str, sentences: dict[int, str]) -> Question:
     )
 
 
-def read_corpus(name: str, part: str) -> Guide:
-    """Read a guide of benchmarks/corpora with its questions.`part`.jsonl (train, tune, held or newcomers)."""
+def read_corpus(name: str, *parts: str) -> Guide:
+    """Read a guide of benchmarks/corpora with its questions.PART.jsonl (train, more, tune, held or newcomers)."""
     path = next((CORPORA / name).glob("guide.*"), OWN)
     questions = tuple(
         Question(case["kind"], tuple(case["turns"]), tuple(tuple(spans) for spans in case["gold"]))
+        for part in parts
         for case in map(json.loads, (CORPORA / name / f"questions.{part}.jsonl").read_text("utf-8").splitlines())
     )
     return Guide(name, path.read_text("utf-8"), path.suffix, questions)
@@ -241,6 +242,22 @@ def laid_out(guide: Guide) -> dict[str, Any]:
             for question, asked, answers in questions_on(guide, rows.sentences)
         ],
     }
+
+
+def retold(guide: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a guide, laid out, as each teller of its retold.jsonl has it, with the same questions and rows.
+
+    Raises KeyError for a sentence or heading that nobody retold.
+    """
+    lines = (CORPORA / guide["name"] / "retold.jsonl").read_text("utf-8").splitlines()
+    told = {line["text"]: line["retold"] for line in map(json.loads, lines)}
+    for teller in range(len(told[guide["labels"][0]])):
+        sentences = [told[sentence][teller] for sentence in guide["sentences"]]
+        labels = [told[label][teller] for label in guide["labels"]]
+        headed = [
+            f"{labels[section]}: {sentence}" for section, sentence in zip(guide["section"], sentences, strict=True)
+        ]
+        yield {**guide, "name": f"{guide['name']} {teller}", "sentences": sentences, "labels": labels, "headed": headed}
 
 
 def same(span: str, sentence: str) -> bool:

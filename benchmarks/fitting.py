@@ -62,22 +62,24 @@ class Fitted(nn.Module):
     def begin_with(self, path: Path) -> None:
         """Take over from what was learned before: the change of the weights, and the layer where the file has one."""
         with np.load(path) as known:
-            for part, values in (("down", self.encoder.down), ("up", self.encoder.up)):
-                for key, value in values.items():
-                    value.copy_(torch.from_numpy(known[f"{part}/{key}"].astype(np.float32)))
+            self.encoder.begin_with(known)
             if "layer/weight" in known:
                 self.layer.weight.copy_(torch.from_numpy(known["layer/weight"].T))
                 self.layer.bias.copy_(torch.from_numpy(known["layer/bias"]))
 
+    @torch.no_grad()
+    def keep_part(self, path: Path, share: float) -> None:
+        """Keep `share` (0..1) of what was learned since the file that was begun with."""
+        parameters = [*self.low_rank, *self.layer.parameters()]
+        learned = [parameter.clone() for parameter in parameters]
+        self.begin_with(path)
+        for parameter, now in zip(parameters, learned, strict=True):
+            parameter.lerp_(now, share)
+
     def save(self, path: Path) -> None:
         """Write `down/` and `up/` of each layer in 16 bits, `layer/weight` (dimension, outputs), `layer/bias`."""
-        half = {
-            f"{part}/{key}": value.detach().numpy().astype(np.float16)
-            for part, values in (("down", self.encoder.down), ("up", self.encoder.up))
-            for key, value in values.items()
-        }
         weight, bias = self.layer.weight.detach().numpy().T, self.layer.bias.detach().numpy()
-        np.savez_compressed(path, **half, **{"layer/weight": weight, "layer/bias": bias})
+        np.savez_compressed(path, **self.encoder.tables(), **{"layer/weight": weight, "layer/bias": bias})
 
 
 def add_options(parser: argparse.ArgumentParser, out: Path, epochs: int) -> None:

@@ -23,7 +23,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +75,21 @@ class Adapted(nn.Module):
             return output + functional.linear(functional.linear(inputs[0], self.down[key]), self.up[key])
 
         return hook
+
+    @torch.no_grad()
+    def begin_with(self, tables: Mapping[str, np.ndarray]) -> None:
+        """Take over the change of the weights that was learned before."""
+        for part, values in (("down", self.down), ("up", self.up)):
+            for key, value in values.items():
+                value.copy_(torch.from_numpy(tables[f"{part}/{key}"].astype(np.float32)))
+
+    def tables(self) -> dict[str, np.ndarray]:
+        """Return `down/` and `up/` of each layer, in 16 bits."""
+        return {
+            f"{part}/{key}": value.detach().cpu().numpy().astype(np.float16)
+            for part, values in (("down", self.down), ("up", self.up))
+            for key, value in values.items()
+        }
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         new = [text for text in dict.fromkeys(texts) if text not in self.cache]
@@ -285,11 +300,10 @@ def learn(options: argparse.Namespace, examples: dict) -> dict[str, np.ndarray]:
             )
     if out:
         print("left out:", describe(trainer, out, []), flush=True)
-    down, up = trainer.encoder.down, trainer.encoder.up
-    tables = {f"down/{key}": value.detach().cpu().numpy().astype(np.float16) for key, value in down.items()}
-    tables["tiers/weight"] = trainer.tiers.weight.detach().cpu().numpy() * TIER_SCALE
-    tables["tiers/bias"] = trainer.tiers.bias.detach().cpu().numpy()
-    return tables | {f"up/{key}": value.detach().cpu().numpy().astype(np.float16) for key, value in up.items()}
+    return trainer.encoder.tables() | {
+        "tiers/weight": trainer.tiers.weight.detach().cpu().numpy() * TIER_SCALE,
+        "tiers/bias": trainer.tiers.bias.detach().cpu().numpy(),
+    }
 
 
 def main() -> None:

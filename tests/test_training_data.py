@@ -57,10 +57,30 @@ def test_every_guide_has_near_misses_and_all_can_be_read(examples: ModuleType) -
             assert 0.3 < silent / len(more) < 0.8, guide.name
 
 
+def test_our_guide_is_retold_whole_and_every_question_has_its_evidence(examples: ModuleType) -> None:
+    guide = examples.read_corpus("iliopsoas", "train", "more")
+    own = examples.laid_out(guide)
+    assert len(own["questions"]) == len(guide.questions) > 5000
+    tellings = list(examples.retold(own))
+    assert len({telling["name"] for telling in tellings}) == len(tellings) == 5
+    for telling in tellings:
+        assert len(telling["sentences"]) == len(telling["headed"]) == len(own["sentences"])
+        assert set(telling["sentences"]).isdisjoint(own["sentences"])
+        assert telling["headed"][0] == f"{telling['labels'][0]}: {telling['sentences'][0]}"
+
+
+def test_a_sentence_that_nobody_retold_is_named(examples: ModuleType) -> None:
+    own = examples.laid_out(examples.read_corpus("iliopsoas", "train"))
+    own["sentences"][0] = "A new sentence."
+    with pytest.raises(KeyError, match="A new sentence"):
+        list(examples.retold(own))
+
+
 def test_nothing_that_judges_is_learned_from(examples: ModuleType) -> None:
-    learned = {
-        words(question.turns) for guide in examples.training_guides(near=True) for question in guide.questions
-    } | {words([text]) for text in (*elsewhere.questions(), *examples.strangers())}
+    guides = [*examples.training_guides(near=True), examples.read_corpus("iliopsoas", "more")]
+    learned = {words(question.turns) for guide in guides for question in guide.questions} | {
+        words([text]) for text in (*elsewhere.questions(), *examples.strangers())
+    }
     parts = [guide for part in ("held", "newcomers") for guide in examples.part_guides(part)]
     judging = {words(question.turns) for guide in parts for question in guide.questions if question.kind != "smalltalk"}
     assert len(judging) > 950
