@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +28,9 @@ import torch
 from torch import Tensor
 from train_encoder import OUT, Adapted, Trainer, describe
 
+from wellcited.adapter import Adapter
 from wellcited.conversation import BEFORE
+from wellcited.models import DEFAULT_WEIGHTS_SHA256
 
 HEAD = examples.ROOT / "src" / "wellcited" / "safety" / "data" / "head.json"
 READ = 110
@@ -158,6 +161,12 @@ def adapt(options: argparse.Namespace) -> dict[str, np.ndarray]:
     return trainer.encoder.tables() | {name: table for name, table in known.items() if name.startswith("tiers/")}
 
 
+def go_with(adapter: Path) -> None:
+    """Say in the head's file that it goes with this adapter: it has been held to what the head said."""
+    key = f"{DEFAULT_WEIGHTS_SHA256}+{Adapter(adapter.read_bytes()).digest}"
+    HEAD.write_text(re.sub(r'(?<="encoder":")[^"]+', key, HEAD.read_text("utf-8"), count=1), "utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--begin", type=Path, required=True, help="the adapter to go on from")
@@ -181,6 +190,8 @@ def main() -> None:
     tables = adapt(options)
     if not options.dry_run:
         np.savez_compressed(options.out, **tables)
+    if not options.dry_run and options.out == OUT:
+        go_with(OUT)
 
 
 if __name__ == "__main__":
