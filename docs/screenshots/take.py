@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
-QUESTION = "What causes tight hip flexors?"
-FOLLOW_UP = "And why is stretching not enough?"
+QUESTION = "What does the psoas do?"
+FOLLOW_UP = "And the iliacus?"
 EMERGENCY = "My hip hurts and I lost control of my bladder this morning"
 UNCOVERED = "Which running shoes should I buy?"
 
