@@ -27,12 +27,12 @@ import numpy as np
 import torch
 from torch import Tensor
 from train_encoder import OUT, Adapted, Trainer, describe
+from train_guardrail import OUT as HEAD
+from train_guardrail import encoder_key
 
-from wellcited.adapter import Adapter
+from wellcited import elsewhere
 from wellcited.conversation import BEFORE
-from wellcited.models import DEFAULT_WEIGHTS_SHA256
 
-HEAD = examples.ROOT / "src" / "wellcited" / "safety" / "data" / "head.json"
 READ = 110
 """So many questions of the guide are read in a step."""
 SCALE = 20.0
@@ -85,13 +85,6 @@ class Before:
         return ((cosines * SCALE) ** 2).mean()
 
 
-def tellings(name: str) -> Iterator[dict]:
-    """Yield a guide with all that is asked of it, laid out; then the same in other words, where somebody retold it."""
-    own = examples.laid_out(examples.read_corpus(name, "train", "more"))
-    yield own
-    yield from examples.retold(own)
-
-
 def turns(guide: dict) -> Iterator[Message]:
     """Yield what is asked of a guide as the guardrail's head reads it."""
     for question in guide["questions"]:
@@ -119,10 +112,10 @@ def adapt(options: argparse.Namespace) -> dict[str, np.ndarray]:
     """Go on from an adapter, print figures on the tuning questions now and then, and return the tables."""
     torch.manual_seed(options.seed)
     chance = random.Random(options.seed)
-    own = list(tellings(options.guide))
+    own = list(examples.tellings(options.guide))
     others = [examples.laid_out(guide) for guide in examples.training_guides(near=True) if guide.name != options.guide]
     tuning = [examples.laid_out(guide) for guide in examples.part_guides("tune")]
-    strangers = examples.elsewhere.questions()
+    strangers = elsewhere.questions()
     trainer = Trainer(options, options.steps)
     with np.load(options.begin) as file:
         known = dict(file)
@@ -163,8 +156,7 @@ def adapt(options: argparse.Namespace) -> dict[str, np.ndarray]:
 
 def go_with(adapter: Path) -> None:
     """Say in the head's file that it goes with this adapter: it has been held to what the head said."""
-    key = f"{DEFAULT_WEIGHTS_SHA256}+{Adapter(adapter.read_bytes()).digest}"
-    HEAD.write_text(re.sub(r'(?<="encoder":")[^"]+', key, HEAD.read_text("utf-8"), count=1), "utf-8")
+    HEAD.write_text(re.sub(r'(?<="encoder":")[^"]+', encoder_key(adapter), HEAD.read_text("utf-8"), count=1), "utf-8")
 
 
 def main() -> None:

@@ -19,12 +19,9 @@ from pathlib import Path
 import examples
 import numpy as np
 import torch
-from adapt_encoder import tellings
-from fitting import Fitted, add_options, fit
-from torch import Tensor
-from torch.nn import functional
+from fitting import Fitted, add_options
 from train_ranking import DATA, cases, open_guide
-from train_verifier import SMOOTHED, Read, describe, read, to_learn
+from train_verifier import Read, describe, learn, read
 
 from wellcited.adapter import Adapter
 from wellcited.elsewhere import Elsewhere
@@ -64,7 +61,7 @@ def main() -> None:
     chance = random.Random(options.seed)
     torch.manual_seed(options.seed)
     encoder = PassageEncoder(adapter=Adapter.open())
-    told = list(tellings(options.guide))
+    told = list(examples.tellings(options.guide))
     asked = with_strangers(told[0], chance)
     chance.shuffle(asked)
     own = [
@@ -84,18 +81,10 @@ def main() -> None:
         for case in cases(guide, open_guide(guide, encoder, elsewhere))
         if case.kind != "compound"
     ]
-    texts, answers = to_learn(pairs)
-    wanted = torch.tensor(answers)
-    weight = torch.where(wanted == 1, 0.5 / wanted.mean(), 0.5 / (1 - wanted.mean()))
     model = Fitted(1)
     model.begin_with(options.begin)
     print("before", describe(model, judged), flush=True)
-
-    def loss_of(logits: Tensor, batch: list[int]) -> Tensor:
-        smooth = wanted[batch] * (1 - SMOOTHED) + SMOOTHED / 2
-        return functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, weight=weight[batch])
-
-    fit(model, texts, loss_of, lambda: describe(model, judged), options, chance)
+    learn(model, pairs, judged, options, chance)
     model.keep_part(options.begin, options.kept)
     print("kept", describe(model, judged))
     if not options.dry_run:

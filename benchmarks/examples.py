@@ -260,6 +260,13 @@ def retold(guide: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**guide, "name": f"{guide['name']} {teller}", "sentences": sentences, "labels": labels, "headed": headed}
 
 
+def tellings(name: str) -> Iterator[dict[str, Any]]:
+    """Yield a guide with all that is asked of it, laid out; then the same in other words, where somebody retold it."""
+    own = laid_out(read_corpus(name, "train", "more"))
+    yield own
+    yield from retold(own)
+
+
 def same(span: str, sentence: str) -> bool:
     """Whether a gold span and a sentence of the index are the same, or one is part of the other."""
     span = plain(span)

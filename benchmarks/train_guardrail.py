@@ -145,6 +145,11 @@ def logits_of(cases: list[dict[str, Any]], path: Path) -> np.ndarray:
     return logits
 
 
+def encoder_key(path: Path) -> str:
+    """Return how the head names the encoder it goes with: the default model changed by the adapter in a file."""
+    return f"{DEFAULT_WEIGHTS_SHA256}+{Adapter(path.read_bytes()).digest}"
+
+
 def tier_layer(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (2 x dimension, 4) and bias (4,) of the tiers that stand in an adapter's file."""
     with np.load(path) as tables:
@@ -221,7 +226,7 @@ def main() -> None:
     named = {name: [round(float(v), 3) for v in row] for name, row in zip(every, by_name, strict=True)}
     content = {
         "learned_by": "benchmarks/train_guardrail.py",
-        "encoder": f"{DEFAULT_WEIGHTS_SHA256}+{Adapter((arguments.adapters / 'full.npz').read_bytes()).digest}",
+        "encoder": encoder_key(arguments.adapters / "full.npz"),
         "bias": [round(float(value), 4) for value in offset],
         "weights": [[round(float(value), 4) for value in row] for row in weights],
         "rules": {name: named[name] for name in table.rules},

@@ -117,6 +117,21 @@ def describe(model: Fitted, cases: Sequence[Read]) -> str:
     return "".join(lines)
 
 
+def learn(
+    model: Fitted, cases: Sequence[Read], judged: Sequence[Read], options: argparse.Namespace, chance: random.Random
+) -> None:
+    """Fit the model to `cases`, both answers counting alike, and print after each epoch what it makes of `judged`."""
+    texts, answers = to_learn(cases)
+    wanted = torch.tensor(answers)
+    weight = torch.where(wanted == 1, 0.5 / wanted.mean(), 0.5 / (1 - wanted.mean()))
+
+    def loss_of(logits: Tensor, batch: list[int]) -> Tensor:
+        smooth = wanted[batch] * (1 - SMOOTHED) + SMOOTHED / 2
+        return functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, weight=weight[batch])
+
+    fit(model, texts, loss_of, lambda: describe(model, judged), options, chance)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--adapters", type=Path, required=True)
@@ -131,18 +146,10 @@ def main() -> None:
     known = [case for case in training if case.kind != "compound" and folds[case.guide] != options.left_out]
     strange = [case for case in training if case.kind != "compound" and folds[case.guide] == options.left_out]
     judged = [read(case) for case in strange or tuning if case.kind != "compound"]
-    texts, answers = to_learn([read(case) for case in known])
-    wanted = torch.tensor(answers)
-    weight = torch.where(wanted == 1, 0.5 / wanted.mean(), 0.5 / (1 - wanted.mean()))
     model = Fitted(1)
     fold = options.left_out
     model.begin_with(DATA / "adapter.npz" if fold is None else options.adapters / f"fold-{fold}.npz")
-
-    def loss_of(logits: Tensor, batch: list[int]) -> Tensor:
-        smooth = wanted[batch] * (1 - SMOOTHED) + SMOOTHED / 2
-        return functional.binary_cross_entropy_with_logits(logits[:, 0], smooth, weight=weight[batch])
-
-    fit(model, texts, loss_of, lambda: describe(model, judged), options, chance)
+    learn(model, [read(case) for case in known], judged, options, chance)
     if not options.dry_run and fold is None:
         model.save(options.out)
 
