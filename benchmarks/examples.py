@@ -192,6 +192,12 @@ def ordinary_questions() -> list[str]:
     return harmless + [line[2:].strip() for line in curated if line.startswith("- ")]
 
 
+def asked_of_ours(chance: random.Random, count: int) -> list[list[str]]:
+    """Return `count` of the further questions that our own guide answers, as conversations."""
+    asked = [list(question.turns) for question in read_corpus("iliopsoas", "more").questions if question.gold]
+    return chance.sample(asked, count)
+
+
 def gather() -> dict[str, Any]:
     """Return everything that benchmarks/train_encoder.py learns from, as lists that JSON can hold."""
     return {

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -59,7 +58,8 @@ class Table:
         self.cases = cases
         self.by_rules: list[Tier] = []
         self.firm: list[bool] = []
-        dense, names = [], []
+        self.names: list[tuple[set[str], set[str]]] = []
+        dense = []
         for case in cases:
             *earlier, question = case["turns"]
             found = rules.examine(question, [Message(role="user", content=turn) for turn in earlier])
@@ -67,18 +67,18 @@ class Table:
             self.firm.append(rules.is_firm(case["turns"], found.findings))
             dense.append(signs(case["turns"], found.tier, found.findings, found.language, found.again))
             said = terms([rules.forms(turn[-LONGEST:]) for turn in case["turns"][-RECENT:]])
-            names.append((traces(found.findings), said))
+            self.names.append((traces(found.findings), said))
         self.dense = np.hstack([logits, np.array(dense)])
-        self.rules = _often(left for left, _ in names)
-        self.words = _often(said for _, said in names)
-        self.rows = sparse.hstack(
-            [
-                sparse.csr_matrix(self.dense),
-                _named((left for left, _ in names), self.rules),
-                _named((said for _, said in names), self.words, WORDS_LENGTH),
-            ]
-        ).tocsr()
         self.labels = np.array([TIERS.index(case["tier"]) for case in cases])
+        self.know(_often(left for left, _ in self.names), _often(said for _, said in self.names))
+
+    def know(self, rules: Sequence[str], words: Sequence[str]) -> None:
+        """Lay out the rows for these rules and words; other ones count nothing."""
+        self.rules, self.words = rules, words
+        left, said = (_named([names[part] for names in self.names], known) for part, known in enumerate((rules, words)))
+        lengths = np.sqrt(np.maximum(said.getnnz(axis=1), 1))
+        said = sparse.diags(WORDS_LENGTH / lengths) @ said
+        self.rows = sparse.hstack([sparse.csr_matrix(self.dense), left, said]).tocsr()
 
     def left_out(self, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """Return the probabilities of each message from a head that was learned without it."""
@@ -107,16 +107,13 @@ def _often(sets: Iterable[set[str]]) -> list[str]:
     return sorted(name for name, count in counts.items() if count >= IN_MESSAGES)
 
 
-def _named(sets: Iterable[set[str]], names: Sequence[str], length: float | None = None) -> sparse.csr_matrix:
-    """Return a row per set with 1 for each name that it holds; with `length`, each row is as long as that."""
+def _named(sets: Sequence[set[str]], names: Sequence[str]) -> sparse.csr_matrix:
+    """Return a row per set with 1 for each name that it holds."""
     column = {name: number for number, name in enumerate(names)}
-    rows, columns, values = [], [], []
-    for row, found in enumerate(sets):
-        known = [column[name] for name in found if name in column]
-        rows += [row] * len(known)
-        columns += known
-        values += [length / math.sqrt(len(known)) if length else 1.0] * len(known)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(row + 1, len(names)))
+    known = [[column[name] for name in found if name in column] for found in sets]
+    rows = np.repeat(np.arange(len(sets)), [len(columns) for columns in known])
+    columns = np.array([number for columns in known for number in columns], dtype=int)
+    return sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(sets), len(names)))
 
 
 def given() -> list[dict[str, Any]]:
@@ -222,15 +219,19 @@ def main() -> None:
     by_layer, by_signs, by_name = model.coef_[:, :layer].T, model.coef_[:, layer:seen].T, model.coef_[:, seen:].T
     weight, bias = tier_layer(arguments.adapters / "full.npz")
     weights, offset = np.vstack([weight @ by_layer, by_signs]), bias @ by_layer + model.intercept_
-    every = [*table.rules, *table.words]
-    named = {name: [round(float(v), 3) for v in row] for name, row in zip(every, by_name, strict=True)}
+    save(encoder_key(arguments.adapters / "full.npz"), offset, weights, table, by_name)
+
+
+def save(encoder: str, bias: np.ndarray, weights: np.ndarray, table: Table, by_name: np.ndarray) -> None:
+    """Write the head: `bias` (4,), `weights` (2 x dimension + 16, 4) and `by_name` (rules and words, 4)."""
+    named = [[round(float(value), 3) for value in row] for row in by_name]
     content = {
         "learned_by": "benchmarks/train_guardrail.py",
-        "encoder": encoder_key(arguments.adapters / "full.npz"),
-        "bias": [round(float(value), 4) for value in offset],
+        "encoder": encoder,
+        "bias": [round(float(value), 4) for value in bias],
         "weights": [[round(float(value), 4) for value in row] for row in weights],
-        "rules": {name: named[name] for name in table.rules},
-        "words": {name: named[name] for name in table.words},
+        "rules": dict(zip(table.rules, named[: len(table.rules)], strict=True)),
+        "words": dict(zip(table.words, named[len(table.rules) :], strict=True)),
     }
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
     OUT.write_text(text.replace("],[", "],\n[").replace('],"', '],\n"') + "\n", "utf-8")
