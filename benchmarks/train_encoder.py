@@ -306,7 +306,8 @@ def learn(options: argparse.Namespace, examples: dict) -> dict[str, np.ndarray]:
     }
 
 
-def main() -> None:
+def arguments() -> argparse.ArgumentParser:
+    """Return what reads the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--export", type=Path)
     parser.add_argument("--examples", type=Path)
@@ -326,7 +327,11 @@ def main() -> None:
     parser.add_argument("--safety", type=float, default=1.2)
     parser.add_argument("--messages", type=int, default=220)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    options = arguments().parse_args()
     if options.export:
         options.export.write_text(json.dumps(gather()), "utf-8")
         return
