@@ -15,31 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from typing import Any
 
 import examples
 import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import log_softmax
-from train_classifier import ON_OUR_GUIDE
 from train_encoder import OUT as ADAPTER
-from train_guardrail import OUT, Table, encoder_key, given, labelled, save, tier_layer
+from train_guardrail import OUT, Table, encoder_key, given, labelled, save, tier_layer, vectors_of
 
-from wellcited.adapter import Adapter
-from wellcited.models import PassageEncoder
 from wellcited.safety.rules import TIERS
 
 STEPS = 300
-
-
-def vectors_of(cases: list[dict[str, Any]]) -> np.ndarray:
-    """Return the vectors of the last message and of the latest ones together, of shape (len(cases), 2 x dimension)."""
-    encoder = PassageEncoder(adapter=Adapter(ADAPTER.read_bytes()))
-    texts = list(dict.fromkeys(case[part] for case in cases for part in ("last", "whole")))
-    at = {text: row for row, text in enumerate(texts)}
-    found = encoder.encode(texts)
-    return np.hstack([found[[at[case[part]] for case in cases]] for part in ("last", "whole")])
 
 
 def fits(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -73,16 +60,15 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the figures, write nothing")
     options = parser.parse_args()
 
-    ours = examples.asked_of_ours(random.Random(options.seed), ON_OUR_GUIDE)
+    ours = examples.asked_of_ours(random.Random(options.seed))
     cases = [*labelled("more*.jsonl"), *given(), *(examples.message("none", ["none"], turns) for turns in ours)]
     learned = len(cases)
     cases += labelled("tune*.jsonl")
     head = json.loads(OUT.read_text("utf-8"))
     weights, bias = np.array(head["weights"]), np.array(head["bias"])
     layer, offset = tier_layer(ADAPTER)
-    vectors = vectors_of(cases)
-    table = Table(cases, vectors @ layer + offset)
-    table.know(list(head["rules"]), list(head["words"]))
+    vectors = vectors_of(cases, ADAPTER)
+    table = Table(cases, vectors @ layer + offset, (list(head["rules"]), list(head["words"])))
     by_name = np.array([*head["rules"].values(), *head["words"].values()])
     width, tiers = len(layer), len(TIERS)
     named = table.rows[:, table.dense.shape[1] :]

@@ -51,6 +51,7 @@ PERSONAL = re.compile(
 )
 """Who speaks of somebody may speak of a sign."""
 ORDINARY_A_GUIDE = 12
+ON_OUR_GUIDE = 1500
 
 KINDS = {
     "s": "single",
@@ -192,10 +193,10 @@ def ordinary_questions() -> list[str]:
     return harmless + [line[2:].strip() for line in curated if line.startswith("- ")]
 
 
-def asked_of_ours(chance: random.Random, count: int) -> list[list[str]]:
-    """Return `count` of the further questions that our own guide answers, as conversations."""
+def asked_of_ours(chance: random.Random) -> list[list[str]]:
+    """Return ON_OUR_GUIDE of the further questions that our own guide answers, as conversations: nobody's sign."""
     asked = [list(question.turns) for question in read_corpus("iliopsoas", "more").questions if question.gold]
-    return chance.sample(asked, count)
+    return chance.sample(asked, ON_OUR_GUIDE)
 
 
 def gather() -> dict[str, Any]:

@@ -47,8 +47,6 @@ HELD_ON = 300
 STRANGERS = 400
 OTHERS_A_GUIDE = 20
 """So many questions on each other guide."""
-ON_OUR_GUIDE = 1500
-"""So many of the further questions on our own guide."""
 
 
 def cases_to_learn(chance: random.Random, share: float = 1.0) -> list[dict[str, Any]]:
@@ -68,7 +66,7 @@ def cases_to_learn(chance: random.Random, share: float = 1.0) -> list[dict[str, 
         for question in examples.read_corpus(path.parent.name, "train").questions
         if question.gold
     ]
-    asked += examples.asked_of_ours(chance, ON_OUR_GUIDE)
+    asked += examples.asked_of_ours(chance)
     told = [case for case in labelled if "none" not in case["accept"]]
     held_on = [
         {**case, "turns": [*case["turns"], *chance.sample(ordinary, chance.choice((1, 1, 2)))]}

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -53,13 +54,18 @@ SCALES = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0)
 class Table:
     """All messages as the head reads them: a dense part, then the weights of names (rules, words)."""
 
-    def __init__(self, cases: Sequence[dict[str, Any]], logits: np.ndarray) -> None:
+    def __init__(
+        self,
+        cases: Sequence[dict[str, Any]],
+        logits: np.ndarray,
+        known: tuple[Sequence[str], Sequence[str]] | None = None,
+    ) -> None:
+        """`known` are the rules and words that have a weight; without them, all that are met often enough."""
         rules = Guardrail.open()
         self.cases = cases
         self.by_rules: list[Tier] = []
         self.firm: list[bool] = []
-        self.names: list[tuple[set[str], set[str]]] = []
-        dense = []
+        dense, names = [], []
         for case in cases:
             *earlier, question = case["turns"]
             found = rules.examine(question, [Message(role="user", content=turn) for turn in earlier])
@@ -67,18 +73,17 @@ class Table:
             self.firm.append(rules.is_firm(case["turns"], found.findings))
             dense.append(signs(case["turns"], found.tier, found.findings, found.language, found.again))
             said = terms([rules.forms(turn[-LONGEST:]) for turn in case["turns"][-RECENT:]])
-            self.names.append((traces(found.findings), said))
+            names.append((traces(found.findings), said))
         self.dense = np.hstack([logits, np.array(dense)])
+        self.rules, self.words = known or (_often(left for left, _ in names), _often(said for _, said in names))
+        self.rows = sparse.hstack(
+            [
+                sparse.csr_matrix(self.dense),
+                _named((left for left, _ in names), self.rules),
+                _named((said for _, said in names), self.words, WORDS_LENGTH),
+            ]
+        ).tocsr()
         self.labels = np.array([TIERS.index(case["tier"]) for case in cases])
-        self.know(_often(left for left, _ in self.names), _often(said for _, said in self.names))
-
-    def know(self, rules: Sequence[str], words: Sequence[str]) -> None:
-        """Lay out the rows for these rules and words; other ones count nothing."""
-        self.rules, self.words = rules, words
-        left, said = (_named([names[part] for names in self.names], known) for part, known in enumerate((rules, words)))
-        lengths = np.sqrt(np.maximum(said.getnnz(axis=1), 1))
-        said = sparse.diags(WORDS_LENGTH / lengths) @ said
-        self.rows = sparse.hstack([sparse.csr_matrix(self.dense), left, said]).tocsr()
 
     def left_out(self, parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         """Return the probabilities of each message from a head that was learned without it."""
@@ -107,13 +112,16 @@ def _often(sets: Iterable[set[str]]) -> list[str]:
     return sorted(name for name, count in counts.items() if count >= IN_MESSAGES)
 
 
-def _named(sets: Sequence[set[str]], names: Sequence[str]) -> sparse.csr_matrix:
-    """Return a row per set with 1 for each name that it holds."""
+def _named(sets: Iterable[set[str]], names: Sequence[str], length: float | None = None) -> sparse.csr_matrix:
+    """Return a row per set with 1 for each name that it holds; with `length`, each row is as long as that."""
     column = {name: number for number, name in enumerate(names)}
-    known = [[column[name] for name in found if name in column] for found in sets]
-    rows = np.repeat(np.arange(len(sets)), [len(columns) for columns in known])
-    columns = np.array([number for columns in known for number in columns], dtype=int)
-    return sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(sets), len(names)))
+    rows, columns, values = [], [], []
+    for row, found in enumerate(sets):
+        known = [column[name] for name in found if name in column]
+        rows += [row] * len(known)
+        columns += known
+        values += [length / math.sqrt(len(known)) if length else 1.0] * len(known)
+    return sparse.csr_matrix((values, (rows, columns)), shape=(row + 1, len(names)))
 
 
 def given() -> list[dict[str, Any]]:
@@ -134,12 +142,19 @@ def labelled(pattern: str) -> list[dict[str, Any]]:
 
 def logits_of(cases: list[dict[str, Any]], path: Path) -> np.ndarray:
     """Return what the encoder and the layer of an adapter give each tier, of shape (len(cases), 4)."""
-    content = path.read_bytes()
-    encoder = PassageEncoder(adapter=Adapter(content))
-    last, whole = (encoder.encode([case[part] for case in cases]) for part in ("last", "whole"))
     weight, bias = tier_layer(path)
-    logits: np.ndarray = np.hstack([last, whole]) @ weight + bias
+    logits: np.ndarray = vectors_of(cases, path) @ weight + bias
     return logits
+
+
+def vectors_of(cases: Sequence[dict[str, Any]], path: Path) -> np.ndarray:
+    """Return what the encoder changed by an adapter makes of the last message and of the latest ones together, of shape
+    (len(cases), 2 x dimension)."""
+    encoder = PassageEncoder(adapter=Adapter(path.read_bytes()))
+    texts = list(dict.fromkeys(case[part] for case in cases for part in ("last", "whole")))
+    at = {text: row for row, text in enumerate(texts)}
+    vectors = encoder.encode(texts)
+    return np.hstack([vectors[[at[case[part]] for case in cases]] for part in ("last", "whole")])
 
 
 def encoder_key(path: Path) -> str:
