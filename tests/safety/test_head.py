@@ -17,7 +17,7 @@ from wellcited.errors import SafetyDataError
 from wellcited.models import DEFAULT_WEIGHTS_SHA256
 from wellcited.safety import Guardrail, head
 from wellcited.safety.head import Head, open_head, terms, traces
-from wellcited.safety.opinion import OVERRULE, decide, parts
+from wellcited.safety.opinion import OVERRULE, decide, is_backed, parts
 from wellcited.safety.rules import TIERS
 
 DIMENSION = 384
@@ -56,6 +56,14 @@ def test_more_certainty_that_nothing_is_wrong_never_makes_the_tier_graver(row: l
 def test_an_emergency_of_the_rules_stands_unless_the_head_is_nearly_sure(row: list[float]) -> None:
     chances = tuple(value / sum(row) for value in row)
     assert decide("emergency", chances) == "emergency" or chances[0] >= OVERRULE["emergency"]
+
+
+def test_one_of_the_learned_two_is_enough_to_back_an_emergency_of_the_rules() -> None:
+    calm, alarmed = (0.97, 0.01, 0.01, 0.01), (0.41, 0.01, 0.01, 0.57)
+    assert is_backed("emergency", [alarmed, calm, calm])
+    assert is_backed("emergency", [calm, alarmed, calm])
+    assert not is_backed("emergency", [calm, calm, calm])
+    assert not is_backed("urgent", [alarmed, calm, calm])
 
 
 @given(shares, st.sampled_from(TIERS))

@@ -20,6 +20,9 @@ on the tuning messages, which neither head nor classifier has seen: of 497 emerg
 harmless messages 122; where an emergency costs 20 it is 491 and 115, where it costs 40, 493 and 136."""
 OVERRULE = {"professional": 0.5, "urgent": 0.75, "emergency": 0.9}
 """What the rules say stands unless the learned two are this sure that nothing is wrong."""
+BACKED = 0.5
+"""An emergency that the rules saw stands where head or classifier alone finds some sign likelier than none. Together
+the classifier counts more, and words between which markup was pasted may mislead it."""
 TELL_EMERGENCY = 0.38
 TELL_URGENT = 0.5
 """Of the probability of being referred at all, the share from which the graver tier is told. A missed emergency costs
@@ -79,6 +82,11 @@ def decide(by_rules: Tier, chances: Probabilities, firm: bool = False) -> Tier:
     return max(floor, by_head, key=TIERS.index)
 
 
+def is_backed(by_rules: Tier, opinions: Sequence[Probabilities]) -> bool:
+    """Whether the rules saw an emergency and one of the `opinions` alone sides with them."""
+    return by_rules == "emergency" and any(none < BACKED for none, *_ in opinions)
+
+
 def together(head: Probabilities, classifier: Probabilities) -> Probabilities:
     """Return the probabilities that head and classifier give together, those of each counting by its share."""
     logs = [
@@ -124,7 +132,8 @@ class SecondOpinion:
                 firm = firm or tier != "none"
             else:
                 told = max(told, tier, key=TIERS.index)
-        tier = max([decide(seen.tier, chances, firm), told, *self._elsewhere(texts[-1])], key=TIERS.index)
+        now = decide(seen.tier, chances, firm or is_backed(seen.tier, opinions))
+        tier = max([now, told, *self._elsewhere(texts[-1])], key=TIERS.index)
         return seen.model_copy(
             update={"tier": tier, "head": opinions[0], "classifier": opinions[1] if len(opinions) > 1 else None}
         )
@@ -175,7 +184,8 @@ class SecondOpinion:
         for part in parts(text)[:-1]:
             turns = self._matcher.read([part])
             seen = self._matcher.examine(turns)
-            tier = decide(seen.tier, self._opinions(turns, seen)[-1])
+            opinions = self._opinions(turns, seen)
+            tier = decide(seen.tier, opinions[-1], is_backed(seen.tier, opinions))
             if tier in ("urgent", "emergency"):
                 yield tier
 
