@@ -14,9 +14,11 @@ from wellcited.answering import (
     FURTHER_CHARS,
     FURTHER_QUOTES,
     MARGIN,
+    SEVERAL_MARGIN,
     answer_text,
     choose,
     cite,
+    margin_for,
     passage_url,
     quote_digest,
 )
@@ -45,6 +47,29 @@ def test_the_best_sentence_is_quoted_and_those_near_it_join() -> None:
     answer, further = choose([[sentence(0, 5), sentence(1, near), sentence(2, far)]], 4, 600)
     assert numbers(answer) == [0, 1]
     assert numbers(further) == [2]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What causes tight hip flexors?",
+        "what can cause it",
+        "what are the main jobs of the psoas?",
+        "Which other ways are there?",
+        "what else is it in charge of?",
+        "tell me the reasons for all that sitting",
+    ],
+)
+def test_a_question_for_several_things_is_given_more_of_them(question: str) -> None:
+    ranking = [sentence(0, 5), sentence(1, 5 - 0.9 * SEVERAL_MARGIN), sentence(2, 5 - 1.1 * SEVERAL_MARGIN)]
+    assert numbers(choose([ranking], 4, 600, margin_for(question))[0]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "question", ["What is the psoas?", "How long do I press?", "Which side first?", "does sitting cause it?"]
+)
+def test_a_question_for_one_thing_is_given_what_is_nearest(question: str) -> None:
+    assert margin_for(question) == MARGIN
 
 
 def test_an_answer_stays_within_its_sentences_and_characters() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -13,6 +14,8 @@ from wellcited.datatypes import Answer, Citation, Document, Hit
 
 MARGIN = 0.7
 """A sentence joins the answer where its score, a log-probability, is within this of the best: half as likely."""
+SEVERAL_MARGIN = 1.8
+"""The margin where a question asks for several things, each of which a sentence of its own may tell."""
 FURTHER_CHARS = 2400
 FURTHER_QUOTES = 12
 FRAGMENT_WORDS = 6
@@ -23,11 +26,31 @@ UNSURE = 0.5
 """Below this confidence an answer is shown as what it is: a guess at what the guide says to the question."""
 HEDGE = "The guide may not answer this. The nearest it says:"
 
+_LISTED = (
+    r"(?:causes|reasons|benefits|advantages|functions|duties|jobs|roles|tasks|symptoms|signs|effects|ways|options"
+    r"|examples|steps|signals|mistakes|risks|sources|kinds|types)"
+)
+_SEVERAL = re.compile(
+    r"\b(?:what|which) (?:(?:can|could|might|may|usually|typically|all|things) )*(?:causes?|leads? to|brings? on)\b"
+    r"|\b(?:what|which)(?: are|['’]re| were)? "
+    rf"(?:(?:the|some|all|its|their|other|possible|common|main|usual|different) )*{_LISTED}\b"
+    rf"|\b{_LISTED} (?:of|for|why|behind)\b|\b(?:what|which|any|anything) (?:else|others?)\b"
+    r"|\b(?:name|list)(?: me)? (?:the|some|all|a few)\b",
+    re.IGNORECASE,
+)
 
-def choose(rankings: Sequence[Sequence[Hit]], max_sentences: int, max_chars: int) -> tuple[list[Hit], list[Hit]]:
+
+def margin_for(question: str) -> float:
+    """Return how far from the best sentence of its part one may be to join the answer to `question`."""
+    return SEVERAL_MARGIN if _SEVERAL.search(question) else MARGIN
+
+
+def choose(
+    rankings: Sequence[Sequence[Hit]], max_sentences: int, max_chars: int, margin: float = MARGIN
+) -> tuple[list[Hit], list[Hit]]:
     """Return what an answer quotes and what follows it, from one ranking for each part of the question.
 
-    The best sentence of every part is quoted; others join while they are within MARGIN of the best of their part and
+    The best sentence of every part is quoted; others join while they are within `margin` of the best of their part and
     the answer stays within `max_sentences` and `max_chars`. The rest follows in the order of rank, up to
     FURTHER_QUOTES and FURTHER_CHARS.
     """
@@ -42,7 +65,7 @@ def choose(rankings: Sequence[Sequence[Hit]], max_sentences: int, max_chars: int
         first = next((found for found in ranking if _place(found) not in seen), None)
         if first is not None and len(answer) < max_sentences:
             take(first)
-    for found in _interleaved(rankings, MARGIN):
+    for found in _interleaved(rankings, margin):
         room = max_chars - sum(chosen.length for chosen in answer)
         if _place(found) not in seen and len(answer) < max_sentences and found.length <= room:
             take(found)

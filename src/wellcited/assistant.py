@@ -11,7 +11,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from wellcited import bundle, confidence, conversation
-from wellcited.answering import answer_text, choose, cite
+from wellcited.answering import answer_text, choose, cite, margin_for
 from wellcited.bundle import Build
 from wellcited.datatypes import Answer, Document, Message, Receipt, Triage
 from wellcited.encoding import Encoder, one_question
@@ -158,7 +158,8 @@ class Assistant:
         if confidence.plainly_silent(asked.alone, sentences, self._retriever.uses):
             sure = min(sure, confidence.threshold() / 2)
         settings = self._settings
-        quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars)
+        margin = margin_for(asked.alone)
+        quoted, following = choose(rankings, settings.answer_sentences, settings.answer_chars, margin)
         if sure < confidence.threshold():
             return Answer(
                 kind="not_covered",
