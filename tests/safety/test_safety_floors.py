@@ -83,7 +83,7 @@ def ours(judged: Judged) -> SafetyScores:
 
 @pytest.fixture(scope="module")
 def arrivals(judged: Judged) -> SafetyScores:
-    """The same of two more authors, who wrote when all had been learned that was."""
+    """The same of two more authors, of whom nothing is learned."""
     return run_safety(judged, cases_of("held.arrivals"))
 
 
